@@ -1,0 +1,42 @@
+PYTHON ?= python3
+VENV   := .venv
+PY     := $(VENV)/bin/python
+ARGS   ?= experiment=svd_ste rank=20 data=digits
+STAMP  := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+setup: $(STAMP) ## make the environment in .venv from the lock file
+
+$(STAMP): requirements.lock pyproject.toml
+	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'dlhw needs Python 3.11 or newer; try: make setup PYTHON=python3.11')"
+	$(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $(STAMP)
+
+run: $(STAMP) ## run the main job; anything else by ARGS="experiment=... data=..."
+	$(PY) train.py $(ARGS)
+
+test: $(STAMP) ## run the tests (no network needed)
+	$(PY) -m pytest -q
+
+test-slow: $(STAMP) ## run every test, the slow ones too
+	$(PY) -m pytest -q -m "slow or not slow"
+
+lint: $(STAMP) ## ruff and mypy
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+
+bench: $(STAMP) ## measure speed, side by side in one run
+	$(PY) benchmarks/bench.py
+
+clean: ## remove the environment and caches (outputs stay)
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+.PHONY: help setup run test test-slow lint bench clean

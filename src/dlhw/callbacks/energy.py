@@ -1,0 +1,60 @@
+"""Energy and CO2-equivalent of a run, by codecarbon, offline."""
+
+from typing import Any
+
+import pytorch_lightning as pl
+
+from dlhw.callbacks.recorder import Recorder
+
+
+class Energy(Recorder):
+    """Measures from the start of the run to the end of its test.
+
+    codecarbon reads a hardware counter where there is one, and otherwise models the processor's power from its
+    name and load; which of the two is part of the result. Only this process is counted, so that jobs that run
+    side by side do not count each other; memory is counted for the whole machine by codecarbon's own model.
+
+    Args:
+        country: ISO 3166 alpha-3 code; decides the CO2-equivalent of a kWh.
+    """
+
+    def __init__(self, country: str) -> None:
+        self.country = country
+        self.tracker: Any = None
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        if self.tracker is None and trainer.is_global_zero:
+            from codecarbon import OfflineEmissionsTracker
+
+            self.tracker = OfflineEmissionsTracker(
+                country_iso_code=self.country,
+                save_to_file=False,
+                log_level="critical",
+                allow_multiple_runs=True,
+                tracking_mode="process",
+            )
+            self.tracker.start()
+
+    def result(self) -> dict[str, Any]:
+        """kWh and kg of CO2-equivalent so far, and how they were measured; None where nothing could be."""
+        if self.tracker is None or self.tracker.stop() is None:
+            return {"kwh": None, "co2eq_kg": None, "country": self.country, "method": "could not be measured"}
+        data = self.tracker.final_emissions_data
+        return {
+            "kwh": data.energy_consumed,
+            "co2eq_kg": data.emissions,
+            "country": data.country_name,
+            "method": self._method(data),
+        }
+
+    def _method(self, data: Any) -> str:
+        sources = {type(part).__name__: part for part in self.tracker._hardware}
+        how = [f"GPU counter ({data.gpu_model})"] if "GPU" in sources else []
+        cpu = sources.get("CPU")
+        if cpu is not None:
+            mode = getattr(cpu, "_mode", "unknown")
+            metered = mode in ("intel_rapl", "intel_power_gadget")
+            how.append(f"CPU by {'a hardware counter' if metered else 'a model, not a counter'} ({mode}, {cpu._model})")
+        if "RAM" in sources:
+            how.append("memory by a model (watts by size)")
+        return f"codecarbon {data.codecarbon_version}: " + "; ".join(how or ["no source found"])

@@ -1,0 +1,13 @@
+"""Callbacks that have something to show."""
+
+from pytorch_lightning import Callback
+
+from dlhw.record import Record
+from dlhw.start import Start
+
+
+class Recorder(Callback):
+    """A callback with access to the run's record and to its start, which `run` hands over before training."""
+
+    record: Record
+    start: Start

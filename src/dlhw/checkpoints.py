@@ -1,0 +1,69 @@
+"""Checkpoints: written whole or not at all, read as plain tensors only, refused with a reason."""
+
+import io
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning.plugins.io import TorchCheckpointIO
+from torch import Tensor, nn
+
+from dlhw.errors import UserError
+from dlhw.files import write_atomically
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Writes to a temporary name and renames: a full disk or a kill leaves the previous checkpoint as it was."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        buffer = io.BytesIO()
+        torch.save(checkpoint, buffer)
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        try:
+            write_atomically(Path(path), buffer.getvalue())
+        except OSError as error:
+            raise UserError(
+                f"the checkpoint {path} could not be written ({error.strerror}); the previous one is unharmed; "
+                "make room and go on with resume=<the run's folder>"
+            ) from error
+
+
+def load(path: Path) -> dict[str, Any]:
+    """A checkpoint's content, tensors and plain values only.
+
+    Raises:
+        UserError: there is no such file, or it is not a whole checkpoint.
+    """
+    if not path.is_file():
+        raise UserError(f"there is no checkpoint {path}")
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, ValueError, KeyError, OSError, pickle.UnpicklingError) as error:
+        raise UserError(
+            f"the checkpoint {path} is corrupt or not one of dlhw's; delete it and run again"
+        ) from error
+
+
+def check_fits(state: dict[str, Tensor], module: nn.Module, path: Path) -> None:
+    """Refuse weights of another architecture, naming the first difference."""
+    own = module.state_dict()
+    for name in own.keys() | state.keys():
+        if name not in state or name not in own:
+            where = "missing from the checkpoint" if name not in state else "unknown to the network"
+            raise UserError(f"the checkpoint {path} is of another architecture: {name} is {where}")
+        if state[name].shape != own[name].shape:
+            raise UserError(
+                f"the checkpoint {path} is of another architecture: {name} has shape "
+                f"{tuple(state[name].shape)} there and {tuple(own[name].shape)} here"
+            )
+
+
+def load_net(path: Path, net: nn.Module) -> nn.Module:
+    """Put the weights of the network that a run trained into `net`."""
+    prefix = "net."
+    weights = load(path)["state_dict"]
+    state = {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
+    check_fits(state, net, path)
+    net.load_state_dict(state)
+    return net

@@ -1,0 +1,76 @@
+"""Composing configs, and the names and folders that follow from them. Loads nothing heavy."""
+
+import os
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import DictConfig, ListConfig, OmegaConf
+
+from dlhw.errors import UserError
+
+CONF = Path(__file__).resolve().parents[2] / "conf"
+
+
+def experiment_names(overrides: Sequence[str]) -> str:
+    """The experiments that a list of overrides chooses, joined by '+'; 'none' where it chooses none."""
+    chosen = [value.partition("=")[2] for value in overrides if value.startswith("experiment=")]
+    return chosen[-1].replace(",", "+") if chosen else "none"
+
+
+def run_dir(resume: str | None, outputs: str, overrides: ListConfig) -> str:
+    """A new run's folder, or the folder of the run that is resumed."""
+    if resume:
+        if not (Path(resume) / "config.yaml").is_file():
+            raise UserError(f"resume={resume}: no config.yaml there; it must be the folder of a started run")
+        return str(resume)
+    return str(new_folder(Path(outputs) / experiment_names(overrides)))
+
+
+def new_folder(parent: Path) -> Path:
+    """`parent/<date_time>`, with a number behind it where two runs start in the same second."""
+    stamp = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+    for number in range(1, 1000):
+        folder = parent / (stamp if number == 1 else f"{stamp}-{number}")
+        try:
+            folder.mkdir(parents=True)
+            return folder
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise UserError(
+                f"cannot write to {parent}: {error.strerror}; choose another folder with paths.outputs=..."
+            ) from error
+    raise UserError(f"{parent} holds a thousand runs started in this second; choose another paths.outputs")
+
+
+# The names that conf/hydra/default.yaml uses. Registered at import, since a launcher's worker process has
+# nothing else that would. run_dir makes the folder, so it is evaluated once: OmegaConf caches it.
+OmegaConf.register_new_resolver("run_dir", run_dir, use_cache=True, replace=True)
+OmegaConf.register_new_resolver("experiment_names", experiment_names, replace=True)
+
+
+def compose_config(overrides: Sequence[str]) -> DictConfig:
+    """The config that a command line with these overrides gives; works within and without a Hydra app."""
+    if GlobalHydra.instance().is_initialized():
+        return compose("config", overrides=list(overrides))
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return compose("config", overrides=list(overrides))
+
+
+def experiments() -> dict[str, str]:
+    """Every shipped experiment with the question it answers (the first comment line of its file)."""
+    listing = {}
+    for file in sorted((CONF / "experiment").glob("*.yaml")):
+        comments = [line for line in file.read_text().splitlines() if line.startswith("#")]
+        question = next((line for line in comments if "@package" not in line), "#")
+        if not file.stem.startswith("_"):
+            listing[file.stem] = question.lstrip("# ")
+    return listing
+
+
+def quiet_threads() -> None:
+    """Let idle OpenMP threads sleep: spinning ones slow every other process down, and gain nothing here."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")

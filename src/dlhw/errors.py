@@ -1,0 +1,21 @@
+"""Errors that a user is meant to read: one line with what is wrong, what is allowed, and what to do."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """Something the user can mend; shown as one line without a traceback."""
+
+
+class SweepFailed(UserError):
+    """Some jobs of a multirun failed; the others' results stand."""
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """The known names nearest to a mistyped one, as the tail of an error line ('' where there are none)."""
+    known = sorted(known)
+    matches = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    if matches:
+        return f"; did you mean {' or '.join(matches)}?"
+    return f"; known: {', '.join(known)}" if known else ""

@@ -1,0 +1,109 @@
+"""The look all figures share: colours, fonts, headings."""
+
+import textwrap
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any, ParamSpec
+
+import matplotlib as mpl
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+# Okabe and Ito (2008), distinguishable with every common colour vision deficiency; their yellow is left out,
+# being too pale for a line on white. Markers say the same a second time.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+MUTED = "#5f6670"
+DPI = 160
+
+STYLE: dict[Any, Any] = {
+    "font.family": "DejaVu Sans",  # ships with matplotlib: the same figure on every machine
+    "font.size": 11,
+    "axes.titlesize": 12.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.edgecolor": "#8a9099",
+    "axes.linewidth": 0.8,
+    "axes.labelcolor": "#2b2f36",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e4e6ea",
+    "grid.linewidth": 0.8,
+    "axes.axisbelow": True,
+    "xtick.color": "#8a9099",
+    "ytick.color": "#8a9099",
+    "xtick.labelcolor": "#2b2f36",
+    "ytick.labelcolor": "#2b2f36",
+    "xtick.labelsize": 10.5,
+    "ytick.labelsize": 10.5,
+    "lines.linewidth": 1.8,
+    "lines.markersize": 6,
+    "legend.frameon": False,
+    "legend.fontsize": 10.5,
+    "figure.facecolor": "white",
+    "figure.constrained_layout.w_pad": 0.1,  # inches
+    "figure.constrained_layout.h_pad": 0.09,
+    "figure.dpi": DPI,
+    "savefig.dpi": DPI,
+}
+
+P = ParamSpec("P")
+
+
+def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
+    """Runs a drawing function under the house style; the caller's matplotlib settings stay as they were."""
+
+    @wraps(draw)
+    def under_style(*args: P.args, **kwargs: P.kwargs) -> Figure:
+        with mpl.rc_context(STYLE):
+            return draw(*args, **kwargs)
+
+    return under_style
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure of `width` x `height` inches on an Agg canvas: no window, no display, no pyplot."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def plain(text: str) -> str:
+    """`text` shown as it is: a dollar sign is a dollar sign, not the start of a formula."""
+    return text.replace("$", r"\$")
+
+
+def heading(axes: Axes, title: str, data_name: str) -> None:
+    """The figure's title, and under it the name of the data; both begin at the left edge of `axes`."""
+    figure = axes.get_figure(root=True)
+    assert figure is not None  # only axes that were removed have none
+    columns = int(9 * figure.get_figwidth())  # characters that fit beside each other at the title's size
+    axes.set_title(textwrap.fill(plain(title), columns), loc="left", pad=24)
+    axes.annotate(
+        plain(data_name),
+        xy=(0, 1),
+        xycoords="axes fraction",
+        xytext=(0, 8),
+        textcoords="offset points",
+        color=MUTED,
+        fontsize=10.5,
+    )
+
+
+def legend_below(figure: Figure, panels: Sequence[Axes]) -> None:
+    """One legend under all panels: each label once, dashed reference lines last; none for a single entry."""
+    entries: dict[str, Artist] = {}
+    for axes in panels:
+        handles, labels = axes.get_legend_handles_labels()
+        entries |= dict(zip(labels, handles, strict=True))
+    if len(entries) < 2:
+        return
+    ordered = sorted(entries.items(), key=lambda entry: getattr(entry[1], "get_linestyle", str)() == "--")
+    labels, handles = [label for label, _ in ordered], [handle for _, handle in ordered]
+    fit = int(
+        14 * figure.get_figwidth() / (max(map(len, labels)) + 6)
+    )  # 14 characters an inch, 6 for the line
+    figure.legend(handles, labels, loc="outside lower center", ncols=max(1, min(len(labels), fit)))

@@ -1,0 +1,79 @@
+"""What a run has to show: metrics, tables, figures and notes, gathered while it runs, written once at the end."""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dlhw.files import write_atomically
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass
+class Record:
+    """Gathers what `results.json` will hold; figures are written to the run's folder as they come."""
+
+    folder: Path
+    facts: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
+    tables: list[dict[str, Any]] = field(default_factory=list)
+    figures: list[dict[str, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def add_table(
+        self,
+        title: str,
+        columns: Sequence[str],
+        rows: Sequence[Sequence[Any]],
+        note: str = "",
+        percent: Sequence[str] = (),
+    ) -> None:
+        """A table of the report; the columns in `percent` hold fractions that are shown as percent."""
+        self.tables.append(
+            {
+                "title": title,
+                "note": note,
+                "columns": list(columns),
+                "rows": [list(row) for row in rows],
+                "percent": list(percent),
+            }
+        )
+
+    def add_figure(self, figure: "Figure", name: str, title: str, caption: str) -> None:
+        """Save a figure as `figures/<name>.png`; the caption is its alternative text too."""
+        from dlhw.figures import save_figure
+
+        path = self.folder / "figures" / f"{name}.png"
+        path.parent.mkdir(exist_ok=True)
+        save_figure(figure, path)
+        self.figures.append({"file": f"figures/{name}.png", "title": title, "caption": caption})
+
+    def results(self) -> dict[str, Any]:
+        return {
+            **self.facts,
+            "metrics": self.metrics,
+            "tables": self.tables,
+            "figures": self.figures,
+            "notes": self.notes,
+        }
+
+    def write(self) -> dict[str, Any]:
+        """Write `results.json`, whole or not at all, and return what it holds."""
+        results = finite(self.results())
+        write_atomically(self.folder / "results.json", json.dumps(results, indent=1, allow_nan=False))
+        return results
+
+
+def finite(value: Any) -> Any:
+    """The same value with NaN and infinities as None: JSON has no such numbers."""
+    if isinstance(value, dict):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,95 @@
+"""What a report's page is made of, and its rendering to one self-contained HTML file."""
+
+import base64
+import struct
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader
+
+from dlhw.files import write_atomically
+from dlhw.report.text import is_number, number, percent
+
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+
+@dataclass(frozen=True)
+class Cell:
+    text: str
+    sort_key: float | None = None  # for numbers, whose text would sort wrongly
+    href: str | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """`best` is the index of the row to highlight."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    note: str = ""
+    best: int | None = None
+
+    @property
+    def numeric(self) -> list[bool]:
+        """For each column, whether it holds numbers (among them words like 'full') and is set flush right."""
+        return [any(row[i].sort_key is not None for row in self.rows) for i in range(len(self.columns))]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A PNG to be put into the page. `source` is None where the file is missing or no PNG."""
+
+    title: str
+    caption: str
+    file: str
+    source: str | None = None
+    width: int = 0
+    height: int = 0
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A headline number: `98.45 %`, what it is, and a remark."""
+
+    value: str
+    label: str
+    remark: str = ""
+
+
+def plain_table(
+    title: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    note: str = "",
+    in_percent: Collection[str] = (),
+) -> Table:
+    """A table of raw values; the columns named in `in_percent` hold fractions."""
+    show = [percent if column in in_percent else number for column in columns]
+    cells = [
+        [Cell(shown(v), float(v) if is_number(v) else None) for shown, v in zip(show, row, strict=True)]
+        for row in rows
+    ]
+    return Table(title, list(columns), cells, note)
+
+
+def picture(folder: Path, file: str, title: str, caption: str) -> Picture:
+    """Reads a PNG below `folder` into the page, as base64."""
+    path = folder / file
+    data = path.read_bytes() if path.is_file() else b""
+    if not data.startswith(PNG_SIGNATURE):
+        return Picture(title, caption, file)
+    width, height = struct.unpack(">II", data[16:24])  # the IHDR chunk comes first
+    source = "data:image/png;base64," + base64.b64encode(data).decode()
+    return Picture(title, caption, file, source, width, height)
+
+
+def write_page(path: Path, template: str, **content: Any) -> Path:
+    """Renders a template of `templates/` to `path`. Whatever text the run recorded is escaped."""
+    environment = Environment(
+        loader=PackageLoader("dlhw.report"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["number"] = number
+    return write_atomically(path, environment.get_template(template).render(**content))

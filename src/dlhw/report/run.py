@@ -1,0 +1,148 @@
+"""One run's folder -> report.html."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+from dlhw.report import text
+from dlhw.report.page import Fact, Picture, Table, picture, plain_table, write_page
+
+
+def run_report(folder: Path | str) -> Path:
+    """Writes `report.html`, one self-contained file, from what a finished run left in its folder.
+
+    Raises FileNotFoundError where there is no results.json (the run failed, or has not finished) and
+    ValueError where it cannot be read.
+    """
+    folder = Path(folder)
+    results = read_results(folder)
+    return write_page(
+        folder / "report.html",
+        "run.html",
+        title=f"{results['experiment']} on {dataset_name(results)}",
+        results=results,
+        dataset=results.get("dataset", {}),
+        facts=_facts(results),
+        pictures=_pictures(folder, results),
+        tables=[
+            plain_table(t["title"], t["columns"], t["rows"], t.get("note", ""), t.get("percent", ()))
+            for t in results.get("tables", [])
+        ],
+        details=[
+            table for table in (_layers(results), _metrics(results), _epochs(folder / "metrics.csv")) if table
+        ],
+        energy=_energy(results.get("energy") or {}),
+        overrides=_text_of(folder / "overrides.yaml"),
+        config=_text_of(folder / "config.yaml"),
+        wall_time=text.duration(results.get("wall_seconds")),
+    )
+
+
+def read_results(folder: Path) -> dict[str, Any]:
+    """The content of results.json. Raises FileNotFoundError with the reason the run failed where it is known."""
+    path = folder / "results.json"
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} does not exist: {failure(folder)}")
+    try:
+        results = json.loads(path.read_text())
+    except ValueError as error:
+        raise ValueError(f"{path} is no valid JSON: {error}") from error
+    if not isinstance(results, dict) or "experiment" not in results:
+        raise ValueError(f"{path} is no record of a run: it has no key 'experiment'")
+    return results
+
+
+def dataset_name(results: dict[str, Any]) -> str:
+    return str(results.get("dataset", {}).get("name", "unnamed data"))
+
+
+def failure(folder: Path) -> str:
+    """Why the run in `folder` has no results, in one line."""
+    path = folder / "failure.json"
+    if not path.is_file():
+        return "the run did not finish"
+    try:
+        record = json.loads(path.read_text())
+        return f"{record['type']}: {record['error']}"
+    except (ValueError, KeyError, TypeError):
+        return "the run failed, and its failure.json cannot be read"
+
+
+def _facts(results: dict[str, Any]) -> list[Fact]:
+    """The numbers at the top: what the sweep would draw, what it is compared with, size and time."""
+    metrics = results.get("metrics", {})
+    wanted = ["test/acc", *results.get("sweep", {}).get("y", []), "baseline/test_acc", "start/test_acc"]
+    names = [name for name in dict.fromkeys(wanted) if text.is_number(metrics.get(name))]
+    if not names and text.is_number(metrics.get(results.get("optimized_metric"))):
+        names = [results["optimized_metric"]]
+    facts = [Fact(_show(name, metrics[name]), text.metric_label(name), _gap(name, metrics)) for name in names]
+    parameters = results.get("parameters", {})
+    if "total" in parameters:
+        trainable = parameters.get("trainable", parameters["total"])
+        remark = "" if trainable == parameters["total"] else f"{text.number(trainable)} of them trainable"
+        facts.append(Fact(text.number(parameters["total"]), "parameters", remark))
+    return facts
+
+
+def _gap(name: str, metrics: dict[str, Any]) -> str:
+    """How far the test accuracy lies from the baseline's."""
+    baseline = metrics.get("baseline/test_acc")
+    if name != "test/acc" or not text.is_number(baseline):
+        return ""
+    return f"{100 * (metrics[name] - baseline):+.2f} points to the baseline"
+
+
+def _show(name: str, value: Any) -> str:
+    return text.percent(value) if text.is_fraction(name) else text.number(value)
+
+
+def _pictures(folder: Path, results: dict[str, Any]) -> list[Picture]:
+    figures = results.get("figures", [])
+    return [picture(folder, f["file"], f.get("title", ""), f.get("caption", "")) for f in figures]
+
+
+def _metrics(results: dict[str, Any]) -> Table | None:
+    rows = [[name, _show(name, value)] for name, value in results.get("metrics", {}).items()]
+    return plain_table("All metrics", ["metric", "value"], rows) if rows else None
+
+
+def _layers(results: dict[str, Any]) -> Table | None:
+    layers = results.get("parameters", {}).get("layers")
+    return plain_table("Parameters by layer", ["layer", "kind", "parameters"], layers) if layers else None
+
+
+def _epochs(path: Path) -> Table | None:
+    """metrics.csv, without the columns that hold nothing."""
+    if not path.is_file():
+        return None
+    with path.open(newline="") as file:
+        header, *lines = list(csv.reader(file)) or [[]]
+    kept = [i for i, _ in enumerate(header) if any(line[i] for line in lines if len(line) == len(header))]
+    rows = [[_value(line[i]) for i in kept] for line in lines if len(line) == len(header)]
+    columns = [header[i] for i in kept]
+    fractions = {column for column in columns if text.is_fraction(column)}
+    return plain_table("Metrics by epoch", columns, rows, in_percent=fractions) if rows else None
+
+
+def _value(cell: str) -> float | str | None:
+    try:
+        return float(cell)
+    except ValueError:
+        return cell or None
+
+
+def _energy(energy: dict[str, Any]) -> str:
+    """What the run used, and how that is known; a number that is not known is not made up."""
+    method = energy.get("method") or ""
+    if not text.is_number(energy.get("kwh")):
+        return f"Not measured: {method or 'no reason was recorded'}."
+    shown = text.energy(energy["kwh"])
+    if text.is_number(energy.get("co2eq_kg")):
+        country = f" with the electricity mix of {energy['country']}" if energy.get("country") else ""
+        shown += f", {text.mass(energy['co2eq_kg'])} CO\N{SUBSCRIPT TWO}eq{country}"
+    return f"{shown}. {method}"
+
+
+def _text_of(path: Path) -> str:
+    return path.read_text() if path.is_file() else ""

@@ -1,0 +1,84 @@
+"""Numbers and names as a reader sees them."""
+
+import math
+from typing import Any
+
+MISSING = "–"
+WORDS = {"acc": "accuracy", "val": "validation", "lr": "learning rate"}
+
+
+def is_number(value: Any) -> bool:
+    """Whether `value` is a finite number. None and NaN are "not measured"; True is no number."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def number(value: Any) -> str:
+    """An integer in full with thousands separated, a fraction to four significant digits, else the text."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return MISSING
+    if not is_number(value):
+        return str(value)
+    if float(value).is_integer() and abs(value) < 1e12:
+        return f"{int(value):,}"
+    if abs(value) >= 1000:
+        return f"{value:,.1f}"
+    return f"{value:.4g}" if abs(value) >= 1e-3 else f"{value:.2e}"
+
+
+def percent(value: Any) -> str:
+    """A fraction in per cent with two decimals; anything else as `number` shows it."""
+    return f"{100 * value:.2f} %" if is_number(value) else number(value)
+
+
+def mean_std(mean: float, std: float | None, *, in_percent: bool) -> str:
+    """`98.40 ± 0.05 %`; without a standard deviation (one value) the mean alone."""
+    if std is None:
+        return percent(mean) if in_percent else number(mean)
+    if in_percent:
+        return f"{100 * mean:.2f} ± {100 * std:.2f} %"
+    return f"{number(mean)} ± {std:.2g}"
+
+
+def duration(seconds: Any) -> str:
+    if not is_number(seconds):
+        return MISSING
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def energy(kwh: Any) -> str:
+    if not is_number(kwh):
+        return MISSING
+    return f"{kwh:.3g} kWh" if kwh >= 0.1 else f"{1000 * kwh:.3g} Wh"
+
+
+def mass(kg: Any) -> str:
+    if not is_number(kg):
+        return MISSING
+    return f"{kg:.3g} kg" if kg >= 0.1 else f"{1000 * kg:.3g} g"
+
+
+def metric_label(name: str) -> str:
+    """`start/test_acc` -> `start test accuracy`."""
+    return " ".join(WORDS.get(word, word) for word in _words(name))
+
+
+def is_fraction(name: str) -> bool:
+    """Whether a metric is a fraction to be shown in per cent: an accuracy."""
+    return _words(name)[-1] in ("acc", "accuracy")
+
+
+def higher_is_better(name: str) -> bool:
+    return not name.endswith(("loss", "mse", "error"))
+
+
+def quantity(name: str) -> str:
+    """What a metric measures, whatever it was measured on: `acc` of `start/test_acc`."""
+    return _words(name)[-1]
+
+
+def _words(name: str) -> list[str]:
+    return name.replace("/", " ").replace("_", " ").split() or [name]

@@ -1,0 +1,278 @@
+"""One run: config -> data, network, module, trainer -> fit, test -> the run's folder."""
+
+import logging
+import platform
+import subprocess
+import sys
+import time
+import warnings
+from datetime import datetime
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytorch_lightning as pl
+import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.callbacks import Callback, ModelCheckpoint, RichProgressBar
+from torch import nn
+
+from dlhw import baseline, checkpoints
+from dlhw.callbacks.energy import Energy
+from dlhw.callbacks.metrics_csv import MetricsCsv
+from dlhw.callbacks.progress import EpochLines
+from dlhw.callbacks.recorder import Recorder
+from dlhw.config import experiments
+from dlhw.errors import UserError
+from dlhw.files import write_atomically
+from dlhw.record import Record
+from dlhw.report import run_report
+from dlhw.start import Start
+
+log = logging.getLogger(__name__)
+Kind = TypeVar("Kind", bound=Callback)
+
+PACKAGES = ("torch", "torchvision", "pytorch-lightning", "hydra-core", "numpy", "scikit-learn", "codecarbon")
+
+
+def run(cfg: DictConfig, folder: Path) -> dict[str, Any]:
+    """Train and test what the config describes, write the folder, and return what `results.json` holds.
+
+    Args:
+        cfg: a composed, valid config.
+        folder: the run's folder; where it holds an unfinished run and `cfg.resume` names it, the run goes on.
+
+    Raises:
+        UserError: something the user can mend, in one line.
+    """
+    quiet()
+    started = time.perf_counter()
+    checkpoint = checkpoint_to_resume(cfg, folder)
+    save_config(cfg, folder)
+    pl.seed_everything(cfg.seed, workers=True, verbose=False)
+
+    data = instantiate(cfg.data, seed=cfg.seed)
+    data.setup()
+    start = make_start(cfg, data)
+    module = make_module(cfg, start.net, data)
+    record = Record(folder)
+    record.facts |= first_facts(cfg, data, start.net)
+    record.metrics |= start.metrics
+    callbacks = make_callbacks(cfg, record, start)
+    trainer = make_trainer(cfg, folder, callbacks)
+
+    log.info("%s", summary(record))
+    if cfg.trainer.max_epochs > 0:
+        if checkpoint is not None:
+            checkpoints.check_fits(checkpoints.load(checkpoint)["state_dict"], module, checkpoint)
+        trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+        if trainer.interrupted:
+            raise KeyboardInterrupt
+    chosen = choose_checkpoint(trainer, record)
+    if chosen is not None:
+        module.load_state_dict(checkpoints.load(chosen)["state_dict"])
+    trainer.test(module, datamodule=data, verbose=False)
+    record.metrics |= {name: value.item() for name, value in trainer.callback_metrics.items()}
+    if not trainer.is_global_zero:
+        return record.results()
+
+    record.facts |= last_facts(trainer, time.perf_counter() - started)
+    results = record.write()
+    report = run_report(folder)
+    log.info("%s", headline(record))
+    log.info("report: %s", report)
+    return results
+
+
+def quiet() -> None:
+    """Leave out what Lightning and codecarbon say of themselves on every run."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    logging.getLogger("codecarbon").setLevel(logging.CRITICAL)
+    warnings.filterwarnings("ignore", ".*treespec, LeafSpec.*")
+    warnings.filterwarnings("ignore", ".*Checkpoint directory .* exists and is not empty.*")
+
+
+def checkpoint_to_resume(cfg: DictConfig, folder: Path) -> Path | None:
+    """The checkpoint to go on from, or None for a run from the beginning."""
+    if cfg.resume:
+        if (folder / "results.json").is_file():
+            raise UserError(f"resume={folder}: this run is finished; its report is {folder / 'report.html'}")
+        last = folder / "checkpoints" / "last.ckpt"
+        return last if last.is_file() else None
+    if cfg.ckpt_path != "last":
+        return Path(cfg.ckpt_path) if cfg.ckpt_path else None
+    unfinished = [
+        file
+        for file in (Path(cfg.paths.outputs) / cfg.name).glob("*/checkpoints/last.ckpt")
+        if not (file.parents[1] / "results.json").is_file()
+    ]
+    if not unfinished:
+        raise UserError(
+            f"ckpt_path=last: no unfinished run of {cfg.name} in {cfg.paths.outputs}; leave it out to start one"
+        )
+    return max(unfinished, key=lambda file: file.stat().st_mtime)
+
+
+def save_config(cfg: DictConfig, folder: Path) -> None:
+    if (folder / "config.yaml").is_file():  # a resumed run keeps what it was started with
+        return
+    try:
+        write_atomically(folder / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
+        hydras = folder / ".hydra" / "overrides.yaml"
+        overrides = hydras.read_text() if hydras.is_file() else OmegaConf.to_yaml(OmegaConf.create([]))
+        write_atomically(folder / "overrides.yaml", overrides)
+    except OSError as error:
+        raise UserError(f"cannot write to {folder}: {error.strerror}; choose another paths.outputs") from error
+
+
+def make_start(cfg: DictConfig, data: Any) -> Start:
+    """The network that training starts from: new, or made from a trained baseline."""
+    net: nn.Module = instantiate(cfg.model.net)
+    if cfg.get("baseline") is None:
+        return Start(net)
+    folder = baseline.obtain(cfg, run)
+    pl.seed_everything(cfg.seed, workers=True, verbose=False)
+    checkpoints.load_net(folder / "checkpoints" / "best.ckpt", net)
+    start: Start = instantiate(cfg.start)(net, data)
+    start.measure(data)
+    return start
+
+
+def make_module(cfg: DictConfig, net: nn.Module, data: Any) -> pl.LightningModule:
+    settings = {key: value for key, value in cfg.model.items() if key != "net"}
+    return instantiate(settings, _partial_=True)(
+        net=net,
+        optimizer=instantiate(cfg.optimizer),
+        scheduler=instantiate(cfg.scheduler),
+        val_splits=data.splits,
+    )
+
+
+def make_callbacks(cfg: DictConfig, record: Record, start: Start) -> list[Callback]:
+    callbacks: list[Callback] = [instantiate(settings) for settings in cfg.callbacks.values()]
+    for callback in callbacks:
+        if isinstance(callback, Recorder):
+            callback.record, callback.start = record, start
+        if isinstance(callback, ModelCheckpoint):
+            callback.dirpath = str(record.folder / "checkpoints")
+    callbacks.append(RichProgressBar(refresh_rate=20) if attended() else EpochLines())
+    return callbacks
+
+
+def attended() -> bool:
+    """Whether somebody watches: a terminal is attached."""
+    return sys.stdout.isatty()
+
+
+def make_trainer(cfg: DictConfig, folder: Path, callbacks: list[Callback]) -> pl.Trainer:
+    make: partial[pl.Trainer] = instantiate(cfg.trainer, _partial_=True)
+    return make(
+        callbacks=callbacks,
+        logger=[instantiate(settings) for settings in cfg.logger.values()] or False,
+        plugins=[checkpoints.AtomicCheckpointIO()],
+        default_root_dir=str(folder),
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,  # the loader takes each process's share itself
+        enable_model_summary=False,
+        enable_progress_bar=attended(),
+        deterministic=True,
+    )
+
+
+def choose_checkpoint(trainer: pl.Trainer, record: Record) -> Path | None:
+    """The checkpoint that is tested, and why; None where nothing was trained or kept."""
+    keeper = find(trainer, ModelCheckpoint)
+    if keeper is None or not keeper.best_model_path:
+        record.facts["checkpoint"] = {"path": None, "why": "nothing was trained: the network as it started"}
+        return None
+    path = Path(keeper.best_model_path)
+    assert keeper.best_model_score is not None
+    epoch = checkpoints.load(path)["epoch"] + 1
+    score = keeper.best_model_score.item()
+    extreme = "highest" if keeper.mode == "max" else "lowest"
+    record.metrics[str(keeper.monitor)] = score
+    record.facts["chosen_epoch"] = epoch
+    record.facts["checkpoint"] = {
+        "path": str(path.relative_to(record.folder)) if path.is_relative_to(record.folder) else str(path),
+        "why": f"{extreme} {keeper.monitor} ({score:.4f}), after epoch {epoch}",
+    }
+    return path
+
+
+def find(trainer: pl.Trainer, kind: type[Kind]) -> Kind | None:
+    """The trainer's first callback of a kind."""
+    return next((callback for callback in trainer.callbacks if isinstance(callback, kind)), None)
+
+
+def first_facts(cfg: DictConfig, data: Any, net: nn.Module) -> dict[str, Any]:
+    """What is known before training."""
+    return {
+        "experiment": cfg.name,
+        "question": experiments().get(cfg.name, ""),
+        "dataset": data.describe(),
+        "seed": cfg.seed,
+        "parameters": count_parameters(net),
+        "optimized_metric": cfg.optimized_metric,
+        "sweep": OmegaConf.to_container(cfg.sweep),
+        "command": " ".join(["python", Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "started": datetime.now().isoformat(timespec="seconds"),
+        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads, {platform.system()}",
+        "git_commit": git_commit(),
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+    }
+
+
+def last_facts(trainer: pl.Trainer, seconds: float) -> dict[str, Any]:
+    energy, history = find(trainer, Energy), find(trainer, MetricsCsv)
+    return {
+        "epochs": len(history.rows) if history else trainer.current_epoch,
+        "wall_seconds": round(seconds, 2),
+        "energy": energy.result() if energy else {"kwh": None, "co2eq_kg": None, "method": "not asked for"},
+        "device": str(trainer.strategy.root_device),
+        "precision": str(trainer.precision),
+    }
+
+
+def count_parameters(net: nn.Module) -> dict[str, Any]:
+    """The number of parameters in all, and of each layer that has some of its own."""
+    layers = []
+    for name, layer in net.named_modules():
+        own = sum(parameter.numel() for parameter in layer.parameters(recurse=False))
+        if own:
+            layers.append([name, describe_layer(layer), own])
+    counts = [(parameter.numel(), parameter.requires_grad) for parameter in net.parameters()]
+    trainable = sum(number for number, requires_grad in counts if requires_grad)
+    return {"total": sum(number for number, _ in counts), "trainable": trainable, "layers": layers}
+
+
+def describe_layer(layer: nn.Module) -> str:
+    kind = type(layer).__name__
+    sizes = (getattr(layer, "in_features", None), getattr(layer, "out_features", None))
+    return f"{kind} {sizes[0]} -> {sizes[1]}" if None not in sizes else kind
+
+
+def summary(record: Record) -> str:
+    """The network's layers and parameter counts, as lines of text."""
+    parameters = record.facts["parameters"]
+    lines = [f"  {name:<24} {what:<36} {number:>10,}" for name, what, number in parameters["layers"]]
+    facts = record.facts
+    head = f"{facts['experiment']} on {facts['dataset']['name']}, seed {facts['seed']}"
+    return "\n".join([head, *lines, f"  {'total':<61} {parameters['total']:>10,}"])
+
+
+def headline(record: Record) -> str:
+    names = [name for name in record.metrics if name.endswith("/acc") or name.endswith("_acc")]
+    return ", ".join(f"{name} {100 * record.metrics[name]:.2f} %" for name in names)
+
+
+def git_commit() -> str | None:
+    try:
+        asked = subprocess.run(
+            ["git", "rev-parse", "--short", "HEAD"],
+            capture_output=True, text=True, check=True, cwd=Path(__file__).parent, timeout=5,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return asked.stdout.strip()

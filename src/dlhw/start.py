@@ -1,0 +1,95 @@
+"""The network a run starts from: a new one, or a trained baseline truncated, factorised or made low-rank."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from torch import nn
+
+from dlhw import lowrank
+from dlhw.metrics.classification import Evaluation, evaluate
+
+if TYPE_CHECKING:
+    from dlhw.data.images import ImageData
+
+Rank = int | str
+
+
+@dataclass
+class Start:
+    """A network as training finds it, and where it comes from.
+
+    Attributes:
+        net: what is trained.
+        baseline: the trained network it was made from, BatchNorm folded in; None for a new network.
+        table: what the compression did to each layer; None where nothing was compressed.
+        before, baseline_before: both networks judged on the test set before training, once measured.
+    """
+
+    net: nn.Module
+    baseline: nn.Module | None = None
+    table: lowrank.CompressionTable | None = None
+    before: Evaluation | None = None
+    baseline_before: Evaluation | None = None
+    metrics: dict[str, float] = field(default_factory=dict)
+
+    def measure(self, data: "ImageData") -> None:
+        """Judge the baseline and what was made of it, before any training."""
+        assert self.baseline is not None
+        self.baseline_before = evaluate(self.baseline, data.loader("test"))
+        self.before = evaluate(self.net, data.loader("test"))
+        self.metrics = {
+            "baseline/test_acc": self.baseline_before.accuracy,
+            "start/test_acc": self.before.accuracy,
+            "start/test_loss": self.before.loss,
+            "start/val_acc": evaluate(self.net, data.loader("val")).accuracy,
+        }
+
+
+Make = Callable[[nn.Module, "ImageData"], Start]
+
+
+def factorised(
+    rank: Rank | None = None,
+    compression: float | None = None,
+    truncation: str = "plain",
+    split: str = "right",
+    inner_bias: bool = False,
+    skip_last: bool = True,
+) -> Make:
+    """Each weight replaced by two factors, from the plain or the activation-aware (whitened) SVD."""
+
+    def make(net: nn.Module, data: "ImageData") -> Start:
+        baseline = lowrank.fold_batch_norm(net)
+        compressed, table = lowrank.compress(
+            baseline,
+            rank=rank,
+            compression=compression,
+            skip=[last_linear(baseline)] if skip_last else (),
+            split=split,
+            inner_bias=inner_bias,
+            calibration=calibration(data, truncation),
+        )
+        return Start(compressed, baseline, table)
+
+    return make
+
+
+def straight_through(rank: Rank, projection: str = "subspace", skip_last: bool = True) -> Make:
+    """The weights kept as parameters, the forward pass through their rank-k projections."""
+
+    def make(net: nn.Module, data: "ImageData") -> Start:
+        baseline = lowrank.fold_batch_norm(net)
+        skip = [last_linear(baseline)] if skip_last else ()
+        return Start(lowrank.straight_through(baseline, rank, skip=skip, projection=projection), baseline)
+
+    return make
+
+
+def last_linear(net: nn.Module) -> str:
+    """The name of the output layer, which the assignments leave alone ('too small already')."""
+    return [name for name, layer in net.named_modules() if isinstance(layer, nn.Linear)][-1]
+
+
+def calibration(data: "ImageData", truncation: str) -> list | None:
+    return list(data.calibration().split(2000)) if truncation == "whitened" else None
