@@ -52,6 +52,9 @@ def baseline_config(cfg: DictConfig) -> DictConfig:
         spec.data.update({key: cfg.data[key] for key in cfg.data if key not in RECIPE})
         spec.model.net = cfg.model.net
         spec.trainer.update({key: cfg.trainer[key] for key in DEBUG})
+        if spec.trainer.fast_dev_run:  # that keeps no checkpoint, and a baseline must: one batch of one epoch
+            spec.trainer.update(fast_dev_run=False, max_epochs=1)
+            spec.trainer.update(limit_train_batches=1, limit_val_batches=1, limit_test_batches=1)
     resolved = OmegaConf.create(OmegaConf.to_container(spec, resolve=True))
     assert isinstance(resolved, DictConfig)
     return resolved

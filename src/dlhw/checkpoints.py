@@ -37,12 +37,14 @@ def load(path: Path) -> dict[str, Any]:
     """
     if not path.is_file():
         raise UserError(f"there is no checkpoint {path}")
+    refused = f"the checkpoint {path} is corrupt or not one of dlhw's; delete the run it belongs to and run again"
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        content = torch.load(path, map_location="cpu", weights_only=True)
     except (RuntimeError, EOFError, ValueError, KeyError, OSError, pickle.UnpicklingError) as error:
-        raise UserError(
-            f"the checkpoint {path} is corrupt or not one of dlhw's; delete it and run again"
-        ) from error
+        raise UserError(refused) from error
+    if not isinstance(content, dict) or "state_dict" not in content:
+        raise UserError(refused)
+    return content
 
 
 def check_fits(state: dict[str, Tensor], module: nn.Module, path: Path) -> None:

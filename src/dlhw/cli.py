@@ -155,7 +155,8 @@ def one_line(error: BaseException) -> str:
         return str(reason)
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         group, _, name = error.missing_cfg_file.rpartition("/")
-        return f"unknown {group or 'config'} '{name}'{near(name, error.options or [])}"
+        known = [option for option in error.options or [] if not option.startswith("_")]
+        return f"unknown {group or 'config'} '{name}'{near(name, known)}"
     text = str(error)
     cause = error.__cause__
     if isinstance(cause, OmegaConfBaseException) and getattr(cause, "full_key", None) is not None:

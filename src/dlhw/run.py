@@ -60,7 +60,7 @@ def run(cfg: DictConfig, folder: Path) -> dict[str, Any]:
     record = Record(folder)
     record.facts |= first_facts(cfg, data, start.net)
     record.metrics |= start.metrics
-    callbacks = make_callbacks(cfg, record, start)
+    callbacks, recorders = make_callbacks(cfg, record, start)
     trainer = make_trainer(cfg, folder, callbacks)
 
     log.info("%s", summary(record))
@@ -73,6 +73,7 @@ def run(cfg: DictConfig, folder: Path) -> dict[str, Any]:
     chosen = choose_checkpoint(trainer, record)
     if chosen is not None:
         module.load_state_dict(checkpoints.load(chosen)["state_dict"])
+    trainer.callbacks += recorders  # type: ignore[attr-defined]  # not before: Lightning calls each of them six times a step
     trainer.test(module, datamodule=data, verbose=False)
     record.metrics |= {name: value.item() for name, value in trainer.callback_metrics.items()}
     if not trainer.is_global_zero:
@@ -92,6 +93,7 @@ def quiet() -> None:
     logging.getLogger("codecarbon").setLevel(logging.CRITICAL)
     warnings.filterwarnings("ignore", ".*treespec, LeafSpec.*")
     warnings.filterwarnings("ignore", ".*Checkpoint directory .* exists and is not empty.*")
+    warnings.filterwarnings("ignore", "You requested to overfit")  # and the loader does not shuffle then
 
 
 def checkpoint_to_resume(cfg: DictConfig, folder: Path) -> Path | None:
@@ -145,20 +147,26 @@ def make_module(cfg: DictConfig, net: nn.Module, data: Any) -> pl.LightningModul
     return instantiate(settings, _partial_=True)(
         net=net,
         optimizer=instantiate(cfg.optimizer),
-        scheduler=instantiate(cfg.scheduler),
+        scheduler=instantiate(cfg.scheduler) if cfg.scheduler else None,
         val_splits=data.splits,
     )
 
 
-def make_callbacks(cfg: DictConfig, record: Record, start: Start) -> list[Callback]:
-    callbacks: list[Callback] = [instantiate(settings) for settings in cfg.callbacks.values()]
-    for callback in callbacks:
+def make_callbacks(cfg: DictConfig, record: Record, start: Start) -> tuple[list[Callback], list[Recorder]]:
+    """The callbacks that act during training, and those that draw and tabulate at the test."""
+    callbacks: list[Callback] = []
+    recorders: list[Recorder] = []
+    for settings in cfg.callbacks.values():
+        callback = instantiate(settings)
         if isinstance(callback, Recorder):
             callback.record, callback.start = record, start
+            recorders.append(callback)
+            continue
         if isinstance(callback, ModelCheckpoint):
             callback.dirpath = str(record.folder / "checkpoints")
+        callbacks.append(callback)
     callbacks.append(RichProgressBar(refresh_rate=20) if attended() else EpochLines())
-    return callbacks
+    return callbacks, recorders
 
 
 def attended() -> bool:

@@ -3,11 +3,11 @@
 from typing import Any
 
 import pytorch_lightning as pl
+from pytorch_lightning import Callback
 
-from dlhw.callbacks.recorder import Recorder
 
 
-class Energy(Recorder):
+class Energy(Callback):
     """Measures from the start of the run to the end of its test.
 
     codecarbon reads a hardware counter where there is one, and otherwise models the processor's power from its
@@ -28,12 +28,18 @@ class Energy(Recorder):
 
             self.tracker = OfflineEmissionsTracker(
                 country_iso_code=self.country,
-                save_to_file=False,
+                output_methods=[],
                 log_level="critical",
                 allow_multiple_runs=True,
                 tracking_mode="process",
             )
             self.tracker.start()
+
+    def on_exception(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
+    ) -> None:
+        if self.tracker is not None:
+            self.tracker.stop()  # else its threads would go on beside a sweep's next jobs
 
     def result(self) -> dict[str, Any]:
         """kWh and kg of CO2-equivalent so far, and how they were measured; None where nothing could be."""

@@ -1,4 +1,4 @@
-"""Callbacks that have something to show."""
+"""Callbacks that have something to show when the run is tested."""
 
 from pytorch_lightning import Callback
 

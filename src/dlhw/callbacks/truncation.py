@@ -1,5 +1,6 @@
 """Accuracy at every rank, from one SVD of each weight."""
 
+import warnings
 from collections.abc import Sequence
 
 import pytorch_lightning as pl
@@ -25,6 +26,12 @@ class TruncationCurve(Recorder):
         self.ranks = list(ranks)
 
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        with warnings.catch_warnings():
+            # the table shows each rank's share of the baseline's parameters: no need to warn of the large ones
+            warnings.simplefilter("ignore", lowrank.CompressionWarning)
+            self._show(trainer)
+
+    def _show(self, trainer: pl.Trainer) -> None:
         data, baseline = trainer.datamodule, self.start.baseline
         assert baseline is not None
         skip = [last_linear(baseline)]

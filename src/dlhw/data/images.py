@@ -94,10 +94,11 @@ class ImageData(pl.LightningDataModule):
 
     def train_dataloader(self) -> BatchLoader:
         world = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        overfits = self.trainer is not None and self.trainer.overfit_batches > 0  # on the same few batches again
         return BatchLoader(
             self.parts["train"],
             self.batch_size,
-            shuffle=True,
+            shuffle=not overfits,
             seed=self.seed,
             transform=self.transform if self.augment is not None else None,
             rank=world[0],

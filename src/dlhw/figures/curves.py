@@ -36,9 +36,7 @@ def curves(
         )
     lengths = {len(values) for values in history.values()}
     if len(lengths) > 1:
-        raise ValueError(
-            f"the lists in history differ in length: {sorted(lengths)}; each needs one value an epoch"
-        )
+        raise ValueError(f"the lists in history hold {sorted(lengths)} values; each needs one an epoch")
     num_epochs = lengths.pop()
     epochs = np.array(history.get("epoch", range(1, num_epochs + 1)), dtype=float)  # (epoch,)
 

@@ -4,7 +4,7 @@ from typing import Literal
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, NullLocator
+from matplotlib.ticker import NullLocator
 
 from dlhw.figures.style import MARKERS, MUTED, PALETTE, heading, legend_below, new_figure, plain, styled
 
@@ -104,11 +104,10 @@ def _set_ticks(axes: Axes, x_values: Sequence[X], place: Mapping[X, float], x_lo
     least_gap = 0.09 * (positions[-1] - positions[0])
     kept: list[int] = []
     for index in reversed(range(len(ticks))):  # from the right, so that 'full' always stays
-        if not kept or positions[kept[-1]] - positions[index] >= least_gap:
-            kept.append(index)
-    axes.xaxis.set_major_locator(FixedLocator([ticks[index][0] for index in kept]))
+        if not kept or positions[kept[0]] - positions[index] >= least_gap:
+            kept.insert(0, index)
+    axes.set_xticks([ticks[index][0] for index in kept], [_tick_label(ticks[index][1]) for index in kept])
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_xticks([ticks[i][0] for i in kept], [_tick_label(ticks[i][1]) for i in kept])
 
 
 def _tick_label(x: X) -> str:

@@ -2,7 +2,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
+from matplotlib.ticker import NullFormatter, NullLocator
 from numpy.typing import ArrayLike
 
 from dlhw.figures.style import MUTED, PALETTE, heading, legend_below, new_figure, plain, styled
@@ -36,9 +36,8 @@ def singular_values(
     )
     for axes in (decay, energy):
         axes.set_xscale("log")
-        axes.xaxis.set_major_locator(FixedLocator(ticks))
-        axes.xaxis.set_minor_locator(NullLocator())
         axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
+        axes.xaxis.set_minor_locator(NullLocator())
         axes.grid(axis="x", visible=False)
         for rank in ranks:
             axes.axvline(rank, color=MUTED, linewidth=0.9, linestyle=":", zorder=1)

@@ -10,6 +10,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 # Okabe and Ito (2008), distinguishable with every common colour vision deficiency; their yellow is left out,
 # being too pale for a line on white. Markers say the same a second time.
@@ -94,16 +95,18 @@ def heading(axes: Axes, title: str, data_name: str) -> None:
 
 
 def legend_below(figure: Figure, panels: Sequence[Axes]) -> None:
-    """One legend under all panels: each label once, dashed reference lines last; none for a single entry."""
+    """One legend under all panels: each label once, dashed and dotted lines last; none for a single entry."""
     entries: dict[str, Artist] = {}
     for axes in panels:
         handles, labels = axes.get_legend_handles_labels()
         entries |= dict(zip(labels, handles, strict=True))
     if len(entries) < 2:
         return
-    ordered = sorted(entries.items(), key=lambda entry: getattr(entry[1], "get_linestyle", str)() == "--")
-    labels, handles = [label for label, _ in ordered], [handle for _, handle in ordered]
-    fit = int(
-        14 * figure.get_figwidth() / (max(map(len, labels)) + 6)
-    )  # 14 characters an inch, 6 for the line
-    figure.legend(handles, labels, loc="outside lower center", ncols=max(1, min(len(labels), fit)))
+    labels = sorted(entries, key=lambda label: _is_reference(entries[label]))
+    letters = max(map(len, labels)) + 6  # the longest label, and room for the line beside it
+    columns = max(1, min(len(labels), int(14 * figure.get_figwidth() / letters)))  # 14 letters an inch
+    figure.legend([entries[label] for label in labels], labels, loc="outside lower center", ncols=columns)
+
+
+def _is_reference(entry: Artist) -> bool:
+    return isinstance(entry, Line2D) and entry.get_linestyle() in ("--", ":")

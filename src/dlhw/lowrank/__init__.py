@@ -4,6 +4,7 @@ from dlhw.lowrank.batch_norm import fold_batch_norm
 from dlhw.lowrank.compress import CompressionWarning, Decomposition, compress, decompose
 from dlhw.lowrank.layers import LowRankLinear
 from dlhw.lowrank.line_start import line_start
+from dlhw.lowrank.shrinkage import shrink_singular_values_
 from dlhw.lowrank.straight_through import StraightThroughLinear, export, straight_through
 from dlhw.lowrank.svd import (
     eckart_young_error,
@@ -31,6 +32,7 @@ __all__ = [
     "rank_for_energy",
     "rank_for_parameters",
     "resolve_rank",
+    "shrink_singular_values_",
     "split_factors",
     "straight_through",
     "truncated_svd",

@@ -2,6 +2,7 @@
 
 from typing import Self
 
+import torch
 from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
@@ -11,8 +12,8 @@ from dlhw.lowrank.svd import Rank, Split, split_factors, truncated_svd
 class LowRankLinear(nn.Module):
     """Two Linear layers with nothing between them: in_features -> rank -> out_features.
 
-    y = (x A^T + a) B^T + b with A = `inner.weight` (rank, in), B = `outer.weight` (out, rank); the bias a of the
-    inner layer is optional. It holds rank (in + out) weights in place of in x out.
+    y = (x A^T + a) B^T + b with A = `inner.weight` (rank, in), B = `outer.weight` (out, rank); the bias a of
+    the inner layer is optional. It holds rank (in + out) weights in place of in x out.
     """
 
     def __init__(
@@ -22,8 +23,8 @@ class LowRankLinear(nn.Module):
         rank: int,
         bias: bool = True,
         inner_bias: bool = False,
-        device=None,
-        dtype=None,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
         self.in_features, self.out_features, self.rank = in_features, out_features, rank
@@ -31,14 +32,23 @@ class LowRankLinear(nn.Module):
         self.outer = nn.Linear(rank, out_features, bias=bias, device=device, dtype=dtype)
 
     @classmethod
-    def from_factors(cls, outer: Tensor, inner: Tensor, bias: Tensor | None = None, inner_bias: bool = False) -> Self:
+    def from_factors(
+        cls, outer: Tensor, inner: Tensor, bias: Tensor | None = None, inner_bias: bool = False
+    ) -> Self:
         """The layer with weight outer @ inner, from factors (out, rank) and (rank, in), which are copied.
 
         An inner bias starts at zero, so that it changes nothing before training.
         """
         (out_features, rank), in_features = outer.shape, inner.shape[1]
         layer = skip_init(  # no random start: nothing is drawn from the global generator
-            cls, in_features, out_features, rank, bias is not None, inner_bias, device=outer.device, dtype=outer.dtype
+            cls,
+            in_features,
+            out_features,
+            rank,
+            bias is not None,
+            inner_bias,
+            device=outer.device,
+            dtype=outer.dtype,
         )
         layer.outer.weight.data.copy_(outer)
         layer.inner.weight.data.copy_(inner)
@@ -49,7 +59,9 @@ class LowRankLinear(nn.Module):
         return layer
 
     @classmethod
-    def from_linear(cls, linear: nn.Linear, rank: Rank, split: Split = "left", inner_bias: bool = False) -> Self:
+    def from_linear(
+        cls, linear: nn.Linear, rank: Rank, split: Split = "left", inner_bias: bool = False
+    ) -> Self:
         """The best approximation of a Linear layer's weight at the given rank; its bias is kept."""
         outer, inner = split_factors(*truncated_svd(linear.weight, rank), split)
         return cls.from_factors(outer, inner, linear.bias, inner_bias)

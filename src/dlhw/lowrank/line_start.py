@@ -7,10 +7,10 @@ from dlhw.lowrank.layers import LowRankLinear
 
 
 def shortest_path(distances: Tensor) -> list[int]:
-    """The order of c points that makes the open path through all of them shortest, from their distances (c, c).
+    """The order of c points that makes the open path through all of them shortest, from distances (c, c).
 
-    Exact, by the dynamic programme over subsets of Held and Karp (1962): c^2 2^c steps, so for c up to 16 or so. The path
-    begins at the lower-numbered of its two ends.
+    Exact, by the dynamic programme over subsets of Held and Karp (1962): c^2 2^c steps, so for c up to 16 or
+    so. The path begins at the lower-numbered of its two ends.
     """
     c = len(distances)
     d = distances.tolist()
@@ -31,20 +31,23 @@ def shortest_path(distances: Tensor) -> list[int]:
     return order if order[0] <= order[-1] else order[::-1]
 
 
-def line_start(layer: nn.Module, features: Tensor, labels: Tensor, ridge: float = 1e-3) -> LowRankLinear:
+def line_start(
+    layer: nn.Linear | LowRankLinear, features: Tensor, labels: Tensor, ridge: float = 1e-3
+) -> LowRankLinear:
     """A rank-1 replacement of a classifier's last layer that separates the classes along a line.
 
-    At rank 1 all logits are linear in one number z = w^T x, so z must hold the classes in an order, and the truncated SVD
-    of the trained weight, which knows of no order, leaves most of them unreachable. Here the order is the shortest
-    path through the class means in the metric of the within-class covariance (neighbours on the line are those classes that
-    are near anyway), the class c at place p_c of this order is the target of a ridge regression from the features (batch, n),
-    the last layer's inputs, and the logits are those of a linear discriminant on z,
+    At rank 1 all logits are linear in one number z = w^T x, so z must hold the classes in an order, and the
+    truncated SVD of the trained weight, which knows of no order, leaves most of them unreachable. Here the
+    order is the shortest path through the class means in the metric of the within-class covariance
+    (neighbours on the line are those classes that are near anyway), the class c at place p_c of this order is
+    the target of a ridge regression from the features (batch, n), the last layer's inputs, and the logits are
+    those of a linear discriminant on z,
 
         logit_c = (m_c z - m_c^2 / 2) / s^2,   m_c = E[z | c],   s^2 = E[(z - m_c)^2],
 
-    so that the class with the nearest mean has the largest. `layer` gives the shape, the dtype and the device;
-    `ridge` is relative to the mean variance of the features. Raises ValueError for features or labels that do not fit the
-    layer, or a class without samples.
+    so that the class with the nearest mean has the largest. `layer` gives the shape, the dtype and the
+    device; `ridge` is relative to the mean variance of the features. Raises ValueError for features or labels
+    that do not fit the layer, or a class without samples.
     """
     c, n = layer.out_features, layer.in_features
     X, y = features.detach().cpu().double(), labels.detach().cpu()
@@ -75,7 +78,7 @@ def line_start(layer: nn.Module, features: Tensor, labels: Tensor, ridge: float 
 def _check(X: Tensor, y: Tensor, c: int, n: int) -> None:
     if X.dim() != 2 or X.shape[1] != n or y.shape != X.shape[:1]:
         raise ValueError(
-            f"features must be (batch, {n}) and labels (batch,), but are {tuple(X.shape)} and {tuple(y.shape)}"
+            f"features must be (batch, {n}), labels (batch,), but are {tuple(X.shape)} and {tuple(y.shape)}"
         )
     if y.is_floating_point() or set(y.unique().tolist()) != set(range(c)):
         raise ValueError(f"labels must be the classes 0 to {c - 1}, each with at least one sample")

@@ -16,7 +16,8 @@ Shapes = Mapping[str, tuple[int, int]]
 class Criterion:
     """How ranks are chosen: exactly one of the four is given (ValueError otherwise).
 
-    rank: one rank for all layers, 'full', or a rank for each layer's name (layers without one are left as they are).
+    rank: one rank for all layers, 'full', or a rank for each layer's name (layers without one are left as
+    they are).
     compression: rank = int(out_features / compression), at least 1.
     energy: the smallest rank of each layer that keeps this share of its squared singular values.
     budget: the number of weights of all compressed layers together, spent where a parameter gains the most.
@@ -52,6 +53,8 @@ def ranks_from_rank(rank: Rank | Mapping[str, Rank], shapes: Shapes) -> dict[str
     Raises ValueError for a rank that is larger than every layer's full rank.
     """
     if isinstance(rank, Mapping):
+        if not rank:
+            raise ValueError("nothing to compress: rank names no layer")
         for name in rank:
             if name not in shapes:
                 raise unknown_name("rank", name, shapes)
@@ -71,13 +74,14 @@ def ranks_from_compression(compression: float, shapes: Shapes) -> dict[str, int]
 def ranks_from_budget(budget: int, spectra: Mapping[str, Tensor], shapes: Shapes) -> dict[str, int]:
     """Ranks whose factors hold at most `budget` weights together, each layer at least at rank 1.
 
-    One more rank of a layer costs m + n weights and removes S_k^2 from its squared error. The cheapest removal is
-    bought first; since singular values descend, this greedy choice is the best one up to the last purchase.
+    One more rank of a layer costs m + n weights and removes S_k^2 from its squared error. The cheapest
+    removal is bought first; since singular values descend, this greedy choice is the best one up to the last
+    purchase.
     """
     smallest = sum(m + n for m, n in shapes.values())
     if isinstance(budget, bool) or not isinstance(budget, int) or budget < smallest:
         raise ValueError(
-            f"budget must be an integer of at least {smallest} weights (rank 1 for each layer), but is {budget!r}"
+            f"budget must be an integer of at least {smallest} (rank 1 for each layer), but is {budget!r}"
         )
     gains = {name: (S.double().square() / sum(shapes[name])).tolist() for name, S in spectra.items()}
     ranks = dict.fromkeys(shapes, 1)

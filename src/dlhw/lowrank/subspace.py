@@ -1,4 +1,4 @@
-"""The best rank-k approximation of a matrix that changes a little between calls, at the cost of one thin product."""
+"""The best rank-k approximation of a matrix that changes a little between calls, for one thin product."""
 
 import torch
 from torch import Tensor, nn
@@ -11,39 +11,41 @@ MIN_OVERLAP = 0.5
 class WarmSubspace(nn.Module):
     """Tracks the leading singular subspaces of a changing matrix W (m, n) by a warm alternating half step.
 
-    This is block power (subspace) iteration with Rayleigh-Ritz projection (Golub and Van Loan, Matrix Computations,
-    section 8.2.4) that goes on over the calls, as the previous call's subspace is an excellent start for the next.
-    With B the current basis (q, n), q = rank + oversample orthonormal rows, a call computes
+    This is block power (subspace) iteration with Rayleigh-Ritz projection (Golub and Van Loan, Matrix
+    Computations, section 8.2.4) that goes on over the calls, as the previous call's subspace is an excellent
+    start for the next. With B the current basis (q, n), q = rank + oversample orthonormal rows, a call
+    computes
 
         Y = W B^T (m, q),   Y = Q R,   R^T R = Z diag(s^2) Z^T,   W_hat = (Y Z_k) (B^T Z_k)^T,
 
-    that is, the best approximation of rank k of W among those whose rows lie in the span of B. Q is the basis of the
-    next call, which does the same for W^T. The extra columns see a singular vector coming before it enters the first k.
-    The Householder QR keeps the basis orthonormal for zero, rank-deficient, tiny and huge W, which the cheaper
-    Cholesky decomposition of Y^T Y does not.
+    that is, the best approximation of rank k of W among those whose rows lie in the span of B. Q is the basis
+    of the next call, which does the same for W^T. The extra columns see a singular vector coming before it
+    enters the first k. The Householder QR keeps the basis orthonormal for zero, rank-deficient, tiny and huge
+    W, which the cheaper Cholesky decomposition of Y^T Y does not.
 
     The two bases and the number of calls are buffers: they are saved, copied and broadcast with the model.
     Where W has no longer to do with them (at the start, after a jump), an exact SVD sets them anew: each call
-    compares Y with the other side's basis, and asks that this holds half of Y's energy. On an accelerator the answer
-    costs a synchronisation, which the small eigendecomposition needs anyway. As every call asks, going on
-    from a checkpoint is the same as not having stopped.
+    compares Y with the other side's basis, and asks that this holds half of Y's energy. On an accelerator the
+    answer costs a synchronisation, which the small eigendecomposition needs anyway. As every call asks, going
+    on from a checkpoint is the same as not having stopped.
     """
 
     left: Tensor
     right: Tensor
     num_calls: Tensor
 
-    def __init__(self, out_features: int, in_features: int, rank: int, oversample: int = 8, device=None, dtype=None) -> None:
+    def __init__(self, weight: Tensor, rank: int, oversample: int = 8) -> None:
         super().__init__()
         self.rank = rank
-        columns = min(rank + oversample, out_features, in_features)
-        self.register_buffer("left", torch.zeros(columns, out_features, device=device, dtype=dtype))
-        self.register_buffer("right", torch.zeros(columns, in_features, device=device, dtype=dtype))
-        self.register_buffer("num_calls", torch.zeros((), dtype=torch.int64, device=device))
+        m, n = weight.shape
+        columns = min(rank + oversample, m, n)
+        self.register_buffer("left", weight.new_zeros(columns, m))
+        self.register_buffer("right", weight.new_zeros(columns, n))
+        self.register_buffer("num_calls", torch.zeros((), dtype=torch.int64, device=weight.device))
 
     @torch.no_grad()
     def project(self, weight: Tensor) -> tuple[Tensor, Tensor]:
-        """Factors (m, k) and (k, n) whose product is nearly the best rank-k approximation; advances the subspace.
+        """Factors (m, k) and (k, n) of nearly the best rank-k approximation; advances the subspace.
 
         Raises ValueError if the weight holds NaN or infinite values.
         """

@@ -6,23 +6,28 @@ from fnmatch import fnmatchcase
 
 from torch import nn
 
+from dlhw.lowrank.layers import LowRankLinear
+
 
 def linear_layers(model: nn.Module, skip: str | Collection[str] = ()) -> dict[str, nn.Linear]:
-    """The model's compressible layers by name, in the model's order, a shared one once (under its first name).
+    """The model's compressible layers by name, in the model's order, a shared one once (its first name).
 
-    These are the modules of type nn.Linear itself. Subclasses are left alone, because their owner may read their
-    weight directly (nn.MultiheadAttention does), and so are layers whose weight a module of another kind owns too (a tied
-    embedding), because the dense matrix would have to stay.
-    `skip` holds names or glob patterns of layers, or of modules that contain them, to leave out.
-    Raises ValueError if a pattern matches nothing or no layer is left.
+    These are the modules of type nn.Linear itself. Subclasses are left alone, because their owner may read
+    their weight directly (nn.MultiheadAttention does), and so are layers whose weight a module of another
+    kind owns too (a tied embedding), because the dense matrix would have to stay, and the two factors of a
+    LowRankLinear. `skip` holds names or glob patterns of layers, or of modules that contain them, to leave
+    out. Raises ValueError if a pattern matches nothing or no layer is left.
     """
     owned_elsewhere = {
         id(parameter) for module in model.modules() if type(module) is not nn.Linear
         for parameter in module.parameters(recurse=False)
     }  # fmt: skip
+    factors = {
+        part for module in model.modules() if isinstance(module, LowRankLinear) for part in module.children()
+    }
     layers = {
         name: module for name, module in model.named_modules()
-        if type(module) is nn.Linear and id(module.weight) not in owned_elsewhere
+        if type(module) is nn.Linear and module not in factors and id(module.weight) not in owned_elsewhere
     }  # fmt: skip
     patterns = (skip,) if isinstance(skip, str) else tuple(skip)
     all_names = [name for name, _ in model.named_modules(remove_duplicate=False) if name]
@@ -62,9 +67,9 @@ def tied_groups(layers: Mapping[str, nn.Linear]) -> dict[str, list[nn.Linear]]:
 def replace_modules(model: nn.Module, new: Mapping[nn.Module, nn.Module]) -> nn.Module:
     """The model with each module that is a key of `new` replaced, in place, wherever it occurs."""
     if model in new:
-        return new[model]
+        return new[model].train(model.training)
     for parent in list(model.modules()):
         for name, child in list(parent._modules.items()):  # named_children() would leave out repeated ones
-            if child in new:
+            if child is not None and child in new:
                 setattr(parent, name, new[child].train(child.training))
     return model

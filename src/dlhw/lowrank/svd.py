@@ -3,7 +3,6 @@
 Shapes follow a Linear layer's weight: W (m, n) maps n inputs to m outputs, W = U diag(S) Vh.
 """
 
-import math
 from typing import Literal, get_args
 
 import torch
@@ -14,7 +13,7 @@ Rank = int | Literal["full"]
 
 
 def at_least_float32(matrix: Tensor) -> Tensor:
-    """The matrix in a precision that LAPACK knows: half precision becomes float32, the rest is left as it is."""
+    """The matrix in a precision that LAPACK knows: half precision becomes float32."""
     return matrix.float() if matrix.dtype in (torch.float16, torch.bfloat16) else matrix
 
 
@@ -43,10 +42,10 @@ def truncated_svd(weight: Tensor, rank: Rank) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def eckart_young_error(singular_values: Tensor, relative: bool = False) -> Tensor:
-    """Frobenius error ||W - W_k|| of the best rank-k approximation for k = 0, 1, ..., r: shape (r + 1,), float64.
+    """Frobenius error ||W - W_k|| of the best rank-k approximation for k = 0, ..., r: (r + 1,), float64.
 
-    The error is the root of the discarded energy, sqrt(sum of S_i^2 over i > k). With `relative` it is divided
-    by ||W||, the error at k = 0 (a zero matrix has relative error 0 throughout).
+    The error is the root of the discarded energy, sqrt(sum of S_i^2 over i > k). With `relative` it is
+    divided by ||W||, the error at k = 0 (a zero matrix has relative error 0 throughout).
     """
     energy = singular_values.detach().cpu().double().square()
     tail = energy.flip(0).cumsum(0).flip(0)  # summed from the smallest up, so that small tails stay exact
@@ -60,7 +59,9 @@ def rank_for_energy(singular_values: Tensor, energy: float) -> int:
     Energy 1 gives the numerical rank. Raises ValueError outside (0, 1].
     """
     if isinstance(energy, bool) or not isinstance(energy, int | float) or not 0 < energy <= 1:
-        raise ValueError(f"energy is the share of the squared singular values to keep, in (0, 1], but is {energy!r}")
+        raise ValueError(
+            f"energy is the share of the squared singular values to keep, in (0, 1], but is {energy!r}"
+        )
     lost = eckart_young_error(singular_values, relative=True).square()
     allowed = max(1 - energy, torch.finfo(singular_values.dtype).eps ** 2 * len(lost))  # 0 up to rounding
     return max(1, int((lost > allowed).sum()))
@@ -74,7 +75,7 @@ def rank_for_parameters(m: int, n: int, num_parameters: int) -> int:
     k = num_parameters // (m + n)
     if k < 1:
         raise ValueError(
-            f"{num_parameters} parameters do not hold a {m} x {n} matrix at rank 1: at least {m + n} are needed"
+            f"rank 1 of a {m} x {n} matrix needs {m + n} parameters, but num_parameters is {num_parameters}"
         )
     return min(k, m, n)
 
@@ -97,7 +98,8 @@ def resolve_rank(rank: Rank, m: int, n: int) -> int:
 def split_factors(U: Tensor, S: Tensor, Vh: Tensor, split: Split = "left") -> tuple[Tensor, Tensor]:
     """Two factors, outer (m, k) and inner (k, n), whose product is U diag(S) Vh.
 
-    'left' gives (U S, Vh), 'right' (U, S Vh), 'balanced' (U sqrt S, sqrt S Vh), whose factors have equal norms.
+    'left' gives (U S, Vh), 'right' (U, S Vh), 'balanced' (U sqrt S, sqrt S Vh), whose factors have equal
+    norms.
     """
     if split == "left":
         return U * S, Vh
@@ -109,6 +111,12 @@ def split_factors(U: Tensor, S: Tensor, Vh: Tensor, split: Split = "left") -> tu
     raise ValueError(f"split must be one of {', '.join(get_args(Split))}, but is {split!r}")
 
 
+def matrix_shape(weight: Tensor) -> tuple[int, int]:
+    """(m, n), for the type checker's sake: a tensor's own shape may have any length."""
+    m, n = weight.shape
+    return m, n
+
+
 def factors_save(m: int, n: int, rank: int) -> bool:
     """Whether two factors of this rank hold fewer numbers than the m x n matrix: k (m + n) < m n."""
     return rank * (m + n) < m * n
@@ -116,5 +124,5 @@ def factors_save(m: int, n: int, rank: int) -> bool:
 
 def relative_norm(part: Tensor, whole: Tensor) -> float:
     """||part|| / ||whole|| in the Frobenius norm; 0 where the whole is zero."""
-    norm = float(whole.double().norm())
-    return float(part.double().norm()) / norm if norm > 0 and math.isfinite(norm) else 0.0
+    norm = float(whole.cpu().double().norm())
+    return float(part.cpu().double().norm()) / norm if norm > 0 else 0.0

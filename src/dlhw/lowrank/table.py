@@ -10,8 +10,9 @@ from dlhw.lowrank.svd import factors_save
 class LayerRow:
     """One compressed layer. Parameters count weights and biases; multiply-adds are those of one input vector.
 
-    The errors are relative: ||W - W_k|| / ||W||, and the root mean square of (W - W_k) x over that of W x on the
-    calibration data (None without calibration). `saves` is false where k (m + n) >= m n.
+    The errors are relative: ||W - W_k|| / ||W||, and the root mean square of the outputs' error over that of
+    the outputs on the calibration data, both about their means if the layer has a bias (None without
+    calibration). `saves` is false where k (m + n) >= m n.
     """
 
     name: str
@@ -55,7 +56,7 @@ class LayerRow:
 
 @dataclass(frozen=True)
 class CompressionTable:
-    """The compressed layers of a model, in the model's order; iterable, and printable as a table with totals."""
+    """The compressed layers of a model, in the model's order; prints as a table with totals."""
 
     layers: tuple[LayerRow, ...]
 
@@ -71,7 +72,7 @@ class CompressionTable:
         return [field.name.replace("_", " ") for field in fields(LayerRow)]
 
     def rows(self) -> list[list]:
-        """Plain values for each layer, in the order of `columns`, the shape as '784 -> 100' (inputs -> outputs)."""
+        """Plain values for each layer, in the order of `columns`; the shape as 'inputs -> outputs'."""
         return [
             [f"{value[1]} -> {value[0]}" if name == "shape" else value for name, value in vars(row).items()]
             for row in self.layers

@@ -24,7 +24,7 @@ class Classifier(pl.LightningModule):
     Args:
         net: maps inputs to logits (batch, num_classes).
         optimizer: makes the optimizer from the parameters.
-        scheduler: makes the learning-rate schedule from (optimizer, num_steps).
+        scheduler: makes the learning-rate schedule from (optimizer, num_steps); None for a constant rate.
         label_smoothing: share of the target spread evenly over the classes in training.
         val_splits: the names of the validation loaders, in their order.
     """
@@ -33,7 +33,7 @@ class Classifier(pl.LightningModule):
         self,
         net: nn.Module,
         optimizer: Callable[..., Optimizer],
-        scheduler: Callable[..., LRScheduler],
+        scheduler: Callable[..., LRScheduler] | None = None,
         label_smoothing: float = 0.0,
         val_splits: tuple[str, ...] = ("val",),
     ) -> None:
@@ -85,10 +85,11 @@ class Classifier(pl.LightningModule):
         return logits
 
     def _log(self, split: str) -> None:
-        if split in self.sums.sums:
-            self.log_dict(self.sums.pop(split), sync_dist=True)
+        self.log_dict(self.sums.pop(split), sync_dist=True)
 
     def configure_optimizers(self) -> Any:
         optimizer = self.make_optimizer(self.net.parameters())
+        if self.make_scheduler is None:
+            return optimizer
         scheduler = self.make_scheduler(optimizer, num_steps=int(self.trainer.estimated_stepping_batches))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}

@@ -1,24 +1,26 @@
-"""Means over an epoch, summed on the device: no synchronisation with the host before the epoch's end."""
+"""Means over an epoch, without a synchronisation with the host, or any arithmetic, before the epoch's end."""
 
 import torch
 from torch import Tensor
 
 
 class EpochSums:
-    """Sums of (loss, correct, count) by split."""
+    """Gathers each split's losses and hits by batch, as tensors that stay where they are."""
 
     def __init__(self) -> None:
-        self.sums: dict[str, Tensor] = {}
+        self.batches: dict[str, list[tuple[Tensor, Tensor, int]]] = {}
 
     @torch.no_grad()
     def add(self, split: str, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
         """Add a batch: `loss` is its mean loss, logits (batch, classes), labels (batch,)."""
-        correct = (logits.argmax(1) == labels).sum()
-        count = len(labels)
-        batch = torch.stack([loss.detach().float() * count, correct.float(), correct.new_tensor(count).float()])
-        self.sums[split] = batch.double() + self.sums[split] if split in self.sums else batch.double()
+        hits = (logits.argmax(1) == labels).sum()
+        self.batches.setdefault(split, []).append((loss.detach(), hits, len(labels)))
 
     def pop(self, split: str) -> dict[str, Tensor]:
-        """The split's mean loss and accuracy, and start anew."""
-        loss, correct, count = self.sums.pop(split)
-        return {f"{split}/loss": loss / count, f"{split}/acc": correct / count}
+        """The split's mean loss and accuracy over what was added, if anything was; then start anew."""
+        batches = self.batches.pop(split, [])
+        if not batches:
+            return {}
+        losses, hits = (torch.stack(column).double() for column in list(zip(*batches, strict=True))[:2])
+        counts = losses.new_tensor([count for _, _, count in batches])
+        return {f"{split}/loss": losses @ counts / counts.sum(), f"{split}/acc": hits.sum() / counts.sum()}

@@ -6,10 +6,6 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 
 
-def constant(optimizer: Optimizer, num_steps: int) -> LRScheduler:
-    return LambdaLR(optimizer, lambda step: 1.0)
-
-
 def cosine(optimizer: Optimizer, num_steps: int, warmup: float = 0.0) -> LRScheduler:
     """A linear rise over the first `warmup` share of the steps, then half a cosine down to zero."""
     rise = warmup * num_steps

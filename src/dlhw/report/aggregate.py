@@ -1,11 +1,13 @@
-"""Jobs that differ in nothing but the seed, taken together."""
+"""A sweep's jobs taken together: those that differ in nothing but the seed become one group."""
 
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from dlhw.report.jobs import Job, Value
+from dlhw.report.jobs import Job, Value, read_jobs, swept_keys
+from dlhw.report.run import dataset_name
 from dlhw.report.text import higher_is_better, is_number
 
 
@@ -18,11 +20,76 @@ class Stat:
 
 @dataclass(frozen=True)
 class Group:
-    """Successful jobs of one configuration; `num_seeds` of them."""
+    """The successful jobs of one configuration; `num_seeds` of them."""
 
     config: dict[str, Value]
     num_seeds: int
     stats: dict[str, Stat]
+
+
+@dataclass(frozen=True)
+class Sweep:
+    folder: Path
+    jobs: list[Job]
+    swept: list[str]  # the overrides that differ between jobs, `seed` among them
+    groups: list[Group]
+    metrics: list[str]  # what the experiments ask to be shown, the most important first
+    x: str | None  # a metric to draw them against, instead of the swept number
+    baseline: float | None  # mean test accuracy of the networks that the jobs started from
+
+    @property
+    def done(self) -> list[Job]:
+        return [job for job in self.jobs if job.error is None]
+
+    @property
+    def failed(self) -> list[Job]:
+        return [job for job in self.jobs if job.error is not None]
+
+    @property
+    def data_name(self) -> str:
+        return ", ".join(sorted({dataset_name(job.results) for job in self.done}))
+
+    @property
+    def best(self) -> int | None:
+        """The index of the group with the best mean of the first metric, the first of several equal ones."""
+        metric = self.metrics[0] if self.metrics else ""
+        sign = 1 if higher_is_better(metric) else -1
+        measured = [index for index, group in enumerate(self.groups) if metric in group.stats]
+        return max(measured, key=lambda index: sign * self.groups[index].stats[metric].mean, default=None)
+
+
+def read_sweep(folder: Path) -> Sweep:
+    """Reads the job folders below `folder`. Raises ValueError if there is none."""
+    jobs = read_jobs(folder)
+    if not jobs:
+        raise ValueError(
+            f"{folder} holds neither a run's results.json nor jobs (folders with overrides.yaml)"
+        )
+    done = [job for job in jobs if job.error is None]
+    swept = swept_keys(jobs)
+    specs = [job.results.get("sweep") or {} for job in done]
+    wanted = [y for spec in specs for y in spec.get("y", [])]
+    wanted = wanted or [
+        job.results["optimized_metric"] for job in done if job.results.get("optimized_metric")
+    ]
+    axes = {spec.get("x") for spec in specs}
+    return Sweep(
+        folder=folder,
+        jobs=jobs,
+        swept=swept,
+        groups=aggregate(done, [key for key in swept if key != "seed"]),
+        metrics=list(dict.fromkeys(wanted)),
+        x=axes.pop() if len(axes) == 1 else None,
+        baseline=agreed_baseline(done),
+    )
+
+
+def aggregate(jobs: Iterable[Job], keys: Sequence[str]) -> list[Group]:
+    """Groups jobs by their values of the overrides `keys`, in the jobs' order."""
+    members: dict[tuple[Value, ...], list[Job]] = {}
+    for job in jobs:
+        members.setdefault(tuple(job.overrides.get(key) for key in keys), []).append(job)
+    return [_group(dict(zip(keys, values, strict=True)), group) for values, group in members.items()]
 
 
 def summarise(values: Iterable[Any]) -> Stat | None:
@@ -34,20 +101,15 @@ def summarise(values: Iterable[Any]) -> Stat | None:
     return Stat(statistics.fmean(measured), std, len(measured))
 
 
-def aggregate(jobs: Sequence[Job], keys: Sequence[str]) -> list[Group]:
-    """The successful jobs grouped by their values of `keys` (what was swept but `seed`), in the jobs' order."""
-    groups: dict[tuple[Value, ...], list[Job]] = {}
+def agreed_baseline(jobs: Iterable[Job]) -> float | None:
+    """The baseline's test accuracy, averaged over seeds; None unless all jobs of a seed report the same."""
+    by_seed: dict[Any, set[Any]] = {}
     for job in jobs:
-        if job.error is None:
-            groups.setdefault(tuple(job.overrides.get(key) for key in keys), []).append(job)
-    return [_group(dict(zip(keys, values, strict=True)), members) for values, members in groups.items()]
-
-
-def best(groups: Sequence[Group], metric: str) -> int | None:
-    """The index of the group with the best mean of `metric`, the first of several equal ones."""
-    sign = 1 if higher_is_better(metric) else -1
-    measured = [index for index, group in enumerate(groups) if metric in group.stats]
-    return max(measured, key=lambda index: sign * groups[index].stats[metric].mean, default=None)
+        value = job.measured.get("baseline/test_acc")
+        by_seed.setdefault(job.results.get("seed"), set()).add(value if is_number(value) else None)
+    if not by_seed or any(len(values) > 1 or None in values for values in by_seed.values()):
+        return None
+    return statistics.fmean(value for values in by_seed.values() for value in values)
 
 
 def _group(config: dict[str, Value], jobs: Sequence[Job]) -> Group:

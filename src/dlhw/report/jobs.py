@@ -40,7 +40,7 @@ class Job:
 
 
 def read_jobs(folder: Path) -> list[Job]:
-    """The jobs anywhere below `folder`, ordered by their overrides: numbers by size, then words, 'full' last."""
+    """The jobs anywhere below `folder`, ordered by their overrides: numbers, then words, 'full' last."""
     jobs = [_read_job(path, folder) for path in _job_folders(folder)]
     keys = list(dict.fromkeys(key for job in jobs for key in job.overrides))
     return sorted(jobs, key=lambda job: ([order(job.overrides.get(key)) for key in keys], job.name))
@@ -62,7 +62,7 @@ def order(value: Value) -> tuple[int, float, str]:
 
 
 def parse_override(override: str) -> tuple[str, Value]:
-    """`rank=20` -> ("rank", 20). Hydra's prefixes (`+`, `++`, `~`) are dropped: they say how, not what."""
+    """`rank=20` -> ("rank", 20). Hydra's prefixes (`+`, `++`, `~`) say how, not what: dropped."""
     key, _, value = override.partition("=")
     return key.lstrip("+~"), _parse_value(value)
 

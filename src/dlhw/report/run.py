@@ -40,12 +40,12 @@ def run_report(folder: Path | str) -> Path:
 
 
 def read_results(folder: Path) -> dict[str, Any]:
-    """The content of results.json. Raises FileNotFoundError with the reason the run failed where it is known."""
+    """The content of results.json. Raises FileNotFoundError with the reason why the run failed, if known."""
     path = folder / "results.json"
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist: {failure(folder)}")
     try:
-        results = json.loads(path.read_text())
+        results = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"{path} is no valid JSON: {error}") from error
     if not isinstance(results, dict) or "experiment" not in results:
@@ -63,7 +63,7 @@ def failure(folder: Path) -> str:
     if not path.is_file():
         return "the run did not finish"
     try:
-        record = json.loads(path.read_text())
+        record = json.loads(path.read_text(encoding="utf-8"))
         return f"{record['type']}: {record['error']}"
     except (ValueError, KeyError, TypeError):
         return "the run failed, and its failure.json cannot be read"
@@ -90,7 +90,8 @@ def _gap(name: str, metrics: dict[str, Any]) -> str:
     baseline = metrics.get("baseline/test_acc")
     if name != "test/acc" or not text.is_number(baseline):
         return ""
-    return f"{100 * (metrics[name] - baseline):+.2f} points to the baseline"
+    points = 100 * (metrics[name] - baseline)
+    return f"{abs(points):.2f} points {'below' if points < 0 else 'above'} the baseline"
 
 
 def _show(name: str, value: Any) -> str:
@@ -116,7 +117,7 @@ def _epochs(path: Path) -> Table | None:
     """metrics.csv, without the columns that hold nothing."""
     if not path.is_file():
         return None
-    with path.open(newline="") as file:
+    with path.open(newline="", encoding="utf-8") as file:
         header, *lines = list(csv.reader(file)) or [[]]
     kept = [i for i, _ in enumerate(header) if any(line[i] for line in lines if len(line) == len(header))]
     rows = [[_value(line[i]) for i in kept] for line in lines if len(line) == len(header)]
@@ -134,15 +135,15 @@ def _value(cell: str) -> float | str | None:
 
 def _energy(energy: dict[str, Any]) -> str:
     """What the run used, and how that is known; a number that is not known is not made up."""
-    method = energy.get("method") or ""
+    method = (energy.get("method") or "no method was recorded").rstrip(".")
     if not text.is_number(energy.get("kwh")):
-        return f"Not measured: {method or 'no reason was recorded'}."
+        return f"Not measured: {method}."
     shown = text.energy(energy["kwh"])
     if text.is_number(energy.get("co2eq_kg")):
         country = f" with the electricity mix of {energy['country']}" if energy.get("country") else ""
         shown += f", {text.mass(energy['co2eq_kg'])} CO\N{SUBSCRIPT TWO}eq{country}"
-    return f"{shown}. {method}"
+    return f"{shown}. {method}."
 
 
 def _text_of(path: Path) -> str:
-    return path.read_text() if path.is_file() else ""
+    return path.read_text(encoding="utf-8") if path.is_file() else ""

@@ -42,7 +42,7 @@ def mean_std(mean: float, std: float | None, *, in_percent: bool) -> str:
 def duration(seconds: Any) -> str:
     if not is_number(seconds):
         return MISSING
-    if seconds < 60:
+    if round(seconds, 1) < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)

@@ -1,0 +1,46 @@
+"""Measures what the README says of speed, side by side in one run, and prints ratios. Run by `make bench`.
+
+Takes some five minutes on two idle cores; a busy machine widens every figure.
+"""
+
+import os
+import sys
+import warnings
+from pathlib import Path
+
+from dlhw.config import quiet_threads
+
+quiet_threads()
+sys.path.insert(0, str(Path(__file__).parent))
+
+import augmentation  # noqa: E402
+import epoch  # noqa: E402
+import ste_step  # noqa: E402
+import torch  # noqa: E402
+import truncation  # noqa: E402
+from hydra.utils import instantiate  # noqa: E402
+
+from dlhw.config import compose_config  # noqa: E402
+from dlhw.data import idx  # noqa: E402
+
+
+def main() -> None:
+    warnings.filterwarnings("ignore")
+    overrides = [] if mnist_is_there() else ["data=digits"]
+    data = instantiate(compose_config(["experiment=mnist_mlp", *overrides]).data, seed=0)
+    data.setup()
+    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, data: {data.title}\n")
+    ste_step.main()
+    ste_step.excess_along_training(*data.parts["train"], data.title)
+    epoch.main(overrides)
+    augmentation.main()
+    truncation.main()
+
+
+def mnist_is_there() -> bool:
+    raw = Path(os.environ.get("DLHW_DATA_DIR", "data")) / "MNIST" / "raw"
+    return all((raw / name).is_file() for name in idx.FILES["mnist"])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""A whole training step of the 5 x 1024 network at rank 20: straight-through against dense and against a full SVD."""
+
+from collections.abc import Callable
+
+import torch
+from timing import interleaved, line
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dlhw import lowrank
+from dlhw.nets.mlp import MLP
+
+RANK, BATCH, LAYERS = 20, 128, 5
+
+
+def training_step(net: nn.Module) -> Callable[[], None]:
+    optimizer = torch.optim.Adam(net.parameters(), lr=1e-4, fused=True)
+    inputs, labels = torch.randn(BATCH, 784), torch.randint(10, (BATCH,))
+
+    def step() -> None:
+        optimizer.zero_grad()
+        F.cross_entropy(net(inputs), labels).backward()
+        optimizer.step()
+
+    return step
+
+
+def main() -> None:
+    print(f"straight-through training step, {LAYERS} hidden layers, rank {RANK}, batch {BATCH}, fused Adam, 2 threads")
+    for width in (512, 1024, 2048, 4096):
+        dense = MLP(784, [width] * LAYERS, 10)
+        names = [name for name, layer in dense.named_modules() if isinstance(layer, nn.Linear)]
+        skip = names[-1:]
+        candidates = {
+            "dense": training_step(dense),
+            "subspace": training_step(lowrank.straight_through(dense, RANK, skip=skip)),
+        }
+        median = interleaved(candidates, rounds=60 if width <= 1024 else 15)
+        ratio = median["subspace"] / median["dense"]
+        line(f"width {width}: subspace / dense step", f"{ratio:.2f}", "asked at 1024: <= 0.8" if width == 1024 else "")
+        if width <= 2048:
+            exact = lowrank.straight_through(dense, RANK, skip=skip, projection="exact")
+            slow = interleaved({**candidates, "exact": training_step(exact)}, rounds=3, warmup=1)
+            asked = "asked at 1024: >= 25" if width == 1024 else ""
+            line(f"width {width}: exact / subspace step", f"{slow['exact'] / slow['subspace']:.0f}", asked)
+
+
+def excess_along_training(images: Tensor, labels: Tensor, name: str, steps: int = 400) -> None:
+    """The largest ||W - W_hat|| / ||W - W_20|| - 1 of any layer, looked at every 20 steps of real training."""
+    for rate in (1e-4, 1e-3):
+        torch.manual_seed(0)
+        dense = MLP(784, [1024] * LAYERS, 10)
+        skip = [name for name, layer in dense.named_modules() if isinstance(layer, nn.Linear)][-1:]
+        net = lowrank.straight_through(dense, RANK, skip=skip)
+        optimizer = torch.optim.Adam(net.parameters(), lr=rate, fused=True)
+        largest = 0.0
+        for step in range(steps):
+            rows = torch.randint(len(images), (BATCH,))
+            optimizer.zero_grad()
+            loss = F.cross_entropy(net(images[rows]), labels[rows])
+            loss.backward()
+            if step % 20 == 19:
+                largest = max(largest, *(excess(layer) for layer in net.modules() if is_ste(layer)))
+            optimizer.step()
+        asked = "asked: <= 5e-5"
+        line(f"largest relative excess over {steps} steps on {name}, rate {rate:g}", f"{largest:.1e}", asked)
+
+
+def is_ste(layer: nn.Module) -> bool:
+    return isinstance(layer, lowrank.StraightThroughLinear)
+
+
+@torch.no_grad()
+def excess(layer: lowrank.StraightThroughLinear) -> float:
+    """What the next call's projection would miss, relative to the best rank-k approximation's own error."""
+    state = {key: value.clone() for key, value in layer.subspace.state_dict().items()}
+    outer, inner = layer.factors()
+    layer.subspace.load_state_dict(state)
+    weight = layer.weight.double()
+    best = torch.linalg.svdvals(weight)[layer.rank :].square().sum().sqrt()
+    return ((weight - outer.double() @ inner.double()).norm() / best - 1).item()

@@ -1,0 +1,75 @@
+"""What several test files use: small versions of the experiments, and what a run left behind."""
+
+import csv
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import OmegaConf
+from torch import Tensor
+
+from dlhw.config import compose_config
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# The 5 x 1024 family, small enough for a test, with a baseline of its own that is trained in a second
+SMALL_SVD = [
+    "data=digits",
+    "model.net.hidden=[48,48,48,48,48]",
+    "rank=8",
+    'baseline.overrides=["trainer.max_epochs=2"]',
+]
+KILLABLE = ["+callbacks.kill._target_=tests.kill.KillAtStep"]
+
+
+def small(experiment: str, num_epochs: int = 2) -> list[str]:
+    """Overrides that make an experiment run in seconds: embedded data, a narrow network, few epochs."""
+    cfg = compose_config([f"experiment={experiment}"])
+    overrides = [f"experiment={experiment}", "data=digits"]
+    if max(cfg.model.net.hidden) > 100:
+        overrides.append(f"model.net.hidden={[48] * len(cfg.model.net.hidden)}")
+    if "rank" in cfg:
+        overrides.append("rank=8")
+    if "ranks" in cfg:
+        overrides.append("ranks=[4,8,full]")
+    if cfg.get("baseline") is not None:
+        overrides.append('baseline.overrides=["trainer.max_epochs=2"]')
+    overrides.append(f"trainer.max_epochs={min(num_epochs, cfg.trainer.max_epochs)}")
+    return overrides
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run's folder, read back."""
+
+    folder: Path
+
+    @property
+    def results(self) -> dict[str, Any]:
+        return json.loads((self.folder / "results.json").read_text())
+
+    @property
+    def config(self) -> Any:
+        return OmegaConf.load(self.folder / "config.yaml")
+
+    @property
+    def rows(self) -> list[dict[str, str]]:
+        with (self.folder / "metrics.csv").open(newline="") as file:
+            return list(csv.DictReader(file))
+
+    def weights(self, name: str = "last") -> dict[str, Tensor]:
+        return torch.load(self.folder / "checkpoints" / f"{name}.ckpt", weights_only=True)["state_dict"]
+
+
+def same_bits(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def error_line(stderr: str) -> str:
+    """The one line that a refused command prints; anything more is a failure of the test."""
+    lines = stderr.splitlines()
+    assert len(lines) == 1, stderr
+    assert lines[0].startswith("error: "), stderr
+    return lines[0]

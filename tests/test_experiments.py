@@ -1,0 +1,160 @@
+"""Every shipped experiment, end to end, on embedded data with small networks."""
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from hydra.utils import instantiate
+from matplotlib import image
+
+from dlhw.config import CONF, compose_config, experiments
+from dlhw.schema import validate
+from tests.conftest import run_in
+from tests.helpers import SMALL_SVD, Finished, small
+
+CONTRACT = {
+    "experiment", "question", "dataset", "seed", "parameters", "metrics", "optimized_metric", "sweep",
+    "checkpoint", "epochs", "wall_seconds", "energy", "tables", "figures", "notes", "versions",
+    "git_commit", "command", "started", "machine",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def shared_outputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("experiments")
+
+
+@pytest.fixture(scope="module", params=list(experiments()))
+def finished(request: pytest.FixtureRequest, shared_outputs: Path) -> Finished:
+    return run_in(shared_outputs, *small(request.param))
+
+
+def test_results_hold_all_that_the_contract_names(finished: Finished) -> None:
+    results = finished.results
+    assert results.keys() >= CONTRACT
+    assert results["experiment"] == finished.config.name
+    assert results["question"] == experiments()[results["experiment"]]
+    assert results["dataset"]["name"] == "digits (8x8, enlarged)"
+    assert results["dataset"]["num_train"] == 1238
+    assert len(results["dataset"]["sha256"]) == 64
+    assert results["parameters"]["total"] == sum(row[2] for row in results["parameters"]["layers"])
+    assert 0 <= results["metrics"]["test/acc"] <= 1
+
+
+def test_the_optimised_metric_is_a_number(finished: Finished) -> None:
+    results = finished.results
+    assert math.isfinite(results["metrics"][results["optimized_metric"]])
+
+
+def test_what_the_sweep_would_draw_was_measured(finished: Finished) -> None:
+    results = finished.results
+    wanted = [*results["sweep"]["y"], *filter(None, [results["sweep"]["x"]])]
+    assert results["metrics"].keys() >= set(wanted)
+
+
+def test_metrics_csv_has_a_row_an_epoch(finished: Finished) -> None:
+    num_epochs = finished.config.trainer.max_epochs
+    assert finished.results["epochs"] == num_epochs
+    if num_epochs:
+        assert [row["epoch"] for row in finished.rows] == [str(n + 1) for n in range(num_epochs)]
+        assert all(math.isfinite(float(row["train/loss"])) for row in finished.rows)
+
+
+def test_figures_show_something(finished: Finished) -> None:
+    figures = finished.results["figures"]
+    assert figures
+    for figure in figures:
+        pixels = image.imread(finished.folder / figure["file"])
+        assert min(pixels.shape[:2]) > 100
+        assert pixels[..., :3].std() > 0.01
+        assert figure["title"]
+        assert figure["caption"]
+
+
+def test_the_report_names_the_data(finished: Finished) -> None:
+    assert "digits (8x8, enlarged)" in (finished.folder / "report.html").read_text()
+
+
+def test_checkpoints_hold_tensors_and_plain_values_only(finished: Finished) -> None:
+    files = sorted((finished.folder / "checkpoints").glob("*"))
+    expected = ["best.ckpt", "last.ckpt"] if finished.config.trainer.max_epochs else []
+    assert [file.name for file in files] == expected
+    for file in files:
+        assert torch.load(file, weights_only=True)["state_dict"]
+
+
+def test_nothing_temporary_is_left(finished: Finished, shared_outputs: Path) -> None:
+    assert not list(shared_outputs.rglob("*.tmp"))
+    assert not (finished.folder / "failure.json").exists()
+
+
+def test_the_saved_config_is_valid_and_whole(finished: Finished) -> None:
+    validate(finished.config)
+
+
+@pytest.mark.parametrize("name", list(experiments()))
+def test_an_experiment_file_begins_with_its_question(name: str) -> None:
+    lines = (CONF / "experiment" / f"{name}.yaml").read_text().splitlines()
+    assert lines[0] == "# @package _global_"
+    assert lines[1].startswith("# ")
+    assert lines[1].endswith("?")
+    assert experiments()[name] == lines[1].removeprefix("# ")
+
+
+def test_truncation_and_fine_tuning_start_from_the_same_network(shared_outputs: Path) -> None:
+    """svd_finetune's accuracy before training is svd_truncate's, by the definition of both."""
+    starts = []
+    for name in ("svd_truncate", "svd_finetune"):
+        finished = run_in(shared_outputs, *small(name, num_epochs=0))
+        starts.append(finished.results["metrics"])
+    assert starts[0]["test/acc"] == starts[1]["test/acc"] == pytest.approx(starts[0]["start/test_acc"], abs=1e-6)
+    assert starts[0]["start/test_acc"] == starts[1]["start/test_acc"] < starts[0]["baseline/test_acc"]
+
+
+def test_the_straight_through_network_starts_from_the_truncation(shared_outputs: Path) -> None:
+    ste = run_in(shared_outputs, *small("svd_ste", num_epochs=0)).results["metrics"]
+    truncated = run_in(shared_outputs, *small("svd_truncate", num_epochs=0)).results["metrics"]
+    assert ste["test/acc"] == pytest.approx(truncated["test/acc"], abs=1 / 359)
+    assert ste["test/loss"] == pytest.approx(truncated["test/loss"], rel=1e-4)
+
+
+@pytest.mark.parametrize("experiment", ["mnist_mlp", "svd_ste"])
+@pytest.mark.parametrize("debug", ["fdr", "limit", "overfit", "profiler"])
+def test_debug_settings_run(debug: str, experiment: str, run_experiment) -> None:
+    baseline = SMALL_SVD if experiment == "svd_ste" else ["data=digits"]
+    epochs = ["trainer.max_epochs=2"] if debug == "overfit" else []
+    finished = run_experiment(f"experiment={experiment}", f"debug={debug}", *baseline, *epochs)
+    assert math.isfinite(finished.results["metrics"]["test/loss"])
+
+
+def test_a_real_mnist_run(run_experiment, real_data: Path) -> None:
+    finished = run_experiment("experiment=mnist_mlp", f"data.root={real_data}", "trainer.max_epochs=1")
+    results = finished.results
+    assert results["dataset"]["name"] == "MNIST"
+    counts = [results["dataset"][f"num_{part}"] for part in ("train", "val", "test")]
+    assert counts == [55000, 5000, 10000]
+    assert results["parameters"]["total"] == 84_060
+    assert results["metrics"]["test/acc"] > 0.9
+    assert float(finished.rows[0]["test/acc"]) == pytest.approx(results["metrics"]["test/acc"], abs=1e-6)
+
+
+@pytest.mark.slow
+def test_two_processes_train_as_one(train, outputs: Path) -> None:
+    """Data-parallel training takes the single process's batches, so it ends near its loss."""
+    losses = []
+    for trainer in ("cpu", "ddp_sim"):
+        done = train(*small("mnist_mlp", num_epochs=3), f"trainer={trainer}")
+        assert done.returncode == 0, done.stderr
+        folder = max((outputs / "mnist_mlp").glob("*/results.json")).parent
+        losses.append(Finished(folder).results["metrics"]["test/loss"])
+    assert losses[1] == pytest.approx(losses[0], rel=0.05)
+
+
+def test_the_experiment_can_be_composed_on_each_trainer() -> None:
+    names = [file.stem for file in (CONF / "trainer").glob("*.yaml")]
+    assert names
+    for name in names:
+        cfg = compose_config(["experiment=mnist_mlp", "data=digits", f"trainer={name}"])
+        validate(cfg)
+        assert instantiate(cfg.trainer, _partial_=True).keywords["max_epochs"] == 100
