@@ -50,7 +50,8 @@ def start_training(outputs: Path) -> Iterator[Callable[..., Popen]]:
 
     def start(*args: str, env: dict[str, str] | None = None, script: str = "train.py") -> Popen:
         own = not args or any(arg.startswith(("resume=", "paths.outputs=", "--help")) for arg in args)
-        command = [sys.executable, script, *args, *([] if own else [f"paths.outputs={outputs}"])]
+        given = args if own else (args[0], f"paths.outputs={outputs}", *args[1:])
+        command = [sys.executable, script, *given]
         variables = {**os.environ, "PYTHONPATH": str(ROOT), **(env or {})}
         process = subprocess.Popen(
             command, cwd=ROOT, env=variables, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE

@@ -45,6 +45,7 @@ def main(app: Callable[[], Any]) -> None:
             raise failed.__cause__ or failed
         sys.exit(f"error: {explained(failed.__cause__)}")
     except Exception as error:
+        SweepEnd.remove_unused()
         if wants_traceback:
             raise
         sys.exit(f"error: {explained(error)}")
@@ -90,6 +91,7 @@ def explained(error: BaseException | None) -> str:
 
 def run_job(cfg: DictConfig, folder: Path) -> float | None:
     schema.validate(cfg)
+    config.checkpoint_to_resume(cfg, folder)
     from dlhw.run import run  # torch and Lightning are imported here, when the config is known to be valid
 
     try:
@@ -111,14 +113,16 @@ def record_failure(folder: Path, error: Exception) -> None:
         log.warning("the failure could not be written to %s", folder)
 
 
-def remove_unused(folder: Path) -> bool:
-    """Remove a run's folder that holds no more than Hydra's own notes and a log, and its parent if empty then."""
+def remove_unused(folder: Path, num_parents: int = 1) -> bool:
+    """Remove a folder that holds no more than Hydra's own notes and a log, and its parents if they are empty then."""
     files = [path for path in folder.rglob("*") if path.is_file()]
-    if any(path.parent.name != ".hydra" and path.suffix != ".log" for path in files):
+    hydras = [path for path in files if path.parent.name == ".hydra" or path.name == "multirun.yaml"]
+    if any(path not in hydras and path.suffix != ".log" for path in files):
         return False
     shutil.rmtree(folder, ignore_errors=True)
-    if folder.parent.is_dir() and not any(folder.parent.iterdir()):
-        folder.parent.rmdir()
+    for parent in folder.parents[:num_parents]:
+        if parent.is_dir() and not any(parent.iterdir()):
+            parent.rmdir()
     return True
 
 
@@ -194,7 +198,11 @@ def flat_keys(node: Any, prefix: str = "") -> list[str]:
 class SweepEnd(Callback):
     """After a multirun: one table and one report over its jobs, and the exit code."""
 
+    folder: Path | None = None
     failure: str | None = None
+
+    def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
+        SweepEnd.folder = Path(config.hydra.sweep.dir)
 
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
         from dlhw.report import sweep_report
@@ -209,6 +217,12 @@ class SweepEnd(Callback):
                 f"{summary.num_failed} of {summary.num_jobs} jobs failed; "
                 f"the reasons are in {folder / 'sweep.csv'}"
             )
+
+    @classmethod
+    def remove_unused(cls) -> None:
+        """Remove the folder of a sweep that was refused before its first job."""
+        if cls.folder is not None:
+            remove_unused(cls.folder, num_parents=2)  # outputs/<experiment>/multirun/<date_time>
 
     @classmethod
     def check(cls) -> None:

@@ -52,6 +52,35 @@ OmegaConf.register_new_resolver("run_dir", run_dir, use_cache=True, replace=True
 OmegaConf.register_new_resolver("experiment_names", experiment_names, replace=True)
 
 
+def checkpoint_to_resume(cfg: DictConfig, folder: Path) -> Path | None:
+    """The checkpoint to go on from, or None for a run from the beginning.
+
+    Raises:
+        UserError: the run is finished, or there is no such checkpoint.
+    """
+    if cfg.resume:
+        if (folder / "results.json").is_file():
+            raise UserError(f"resume={folder}: this run is finished; its report is {folder / 'report.html'}")
+        last = folder / "checkpoints" / "last.ckpt"
+        return last if last.is_file() else None
+    if cfg.ckpt_path is None:
+        return None
+    if cfg.ckpt_path != "last":
+        if not Path(cfg.ckpt_path).is_file():
+            raise UserError(f"there is no checkpoint {cfg.ckpt_path}; ckpt_path must be a file, last or null")
+        return Path(cfg.ckpt_path)
+    unfinished = [
+        file
+        for file in (Path(cfg.paths.outputs) / cfg.name).glob("*/checkpoints/last.ckpt")
+        if not (file.parents[1] / "results.json").is_file()
+    ]
+    if not unfinished:
+        raise UserError(
+            f"ckpt_path=last: no unfinished run of {cfg.name} in {cfg.paths.outputs}; leave it out to start one"
+        )
+    return max(unfinished, key=lambda file: file.stat().st_mtime)
+
+
 def compose_config(overrides: Sequence[str]) -> DictConfig:
     """The config that a command line with these overrides gives; works within and without a Hydra app."""
     if GlobalHydra.instance().is_initialized():

@@ -1,6 +1,7 @@
 """One run: config -> data, network, module, trainer -> fit, test -> the run's folder."""
 
 import logging
+import os
 import platform
 import subprocess
 import sys
@@ -24,7 +25,7 @@ from dlhw.callbacks.energy import Energy
 from dlhw.callbacks.metrics_csv import MetricsCsv
 from dlhw.callbacks.progress import EpochLines
 from dlhw.callbacks.recorder import Recorder
-from dlhw.config import experiments
+from dlhw.config import checkpoint_to_resume, experiments
 from dlhw.errors import UserError
 from dlhw.files import write_atomically
 from dlhw.record import Record
@@ -63,6 +64,8 @@ def run(cfg: DictConfig, folder: Path) -> dict[str, Any]:
     callbacks, recorders = make_callbacks(cfg, record, start)
     trainer = make_trainer(cfg, folder, callbacks)
 
+    if not trainer.is_global_zero:
+        logging.getLogger("dlhw").setLevel(logging.WARNING)  # one process speaks for all
     log.info("%s", summary(record))
     if cfg.trainer.max_epochs > 0:
         if checkpoint is not None:
@@ -73,9 +76,12 @@ def run(cfg: DictConfig, folder: Path) -> dict[str, Any]:
     chosen = choose_checkpoint(trainer, record)
     if chosen is not None:
         module.load_state_dict(checkpoints.load(chosen)["state_dict"])
+    else:
+        trainer.validate(module, datamodule=data, verbose=False)
+        record.metrics |= measured(trainer)
     trainer.callbacks += recorders  # type: ignore[attr-defined]  # not before: Lightning calls each of them six times a step
     trainer.test(module, datamodule=data, verbose=False)
-    record.metrics |= {name: value.item() for name, value in trainer.callback_metrics.items()}
+    record.metrics |= measured(trainer)
     if not trainer.is_global_zero:
         return record.results()
 
@@ -88,33 +94,11 @@ def run(cfg: DictConfig, folder: Path) -> dict[str, Any]:
 
 
 def quiet() -> None:
-    """Leave out what Lightning and codecarbon say of themselves on every run."""
+    """Leave out what Lightning says of itself on every run."""
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    logging.getLogger("codecarbon").setLevel(logging.CRITICAL)
     warnings.filterwarnings("ignore", ".*treespec, LeafSpec.*")
     warnings.filterwarnings("ignore", ".*Checkpoint directory .* exists and is not empty.*")
     warnings.filterwarnings("ignore", "You requested to overfit")  # and the loader does not shuffle then
-
-
-def checkpoint_to_resume(cfg: DictConfig, folder: Path) -> Path | None:
-    """The checkpoint to go on from, or None for a run from the beginning."""
-    if cfg.resume:
-        if (folder / "results.json").is_file():
-            raise UserError(f"resume={folder}: this run is finished; its report is {folder / 'report.html'}")
-        last = folder / "checkpoints" / "last.ckpt"
-        return last if last.is_file() else None
-    if cfg.ckpt_path != "last":
-        return Path(cfg.ckpt_path) if cfg.ckpt_path else None
-    unfinished = [
-        file
-        for file in (Path(cfg.paths.outputs) / cfg.name).glob("*/checkpoints/last.ckpt")
-        if not (file.parents[1] / "results.json").is_file()
-    ]
-    if not unfinished:
-        raise UserError(
-            f"ckpt_path=last: no unfinished run of {cfg.name} in {cfg.paths.outputs}; leave it out to start one"
-        )
-    return max(unfinished, key=lambda file: file.stat().st_mtime)
 
 
 def save_config(cfg: DictConfig, folder: Path) -> None:
@@ -193,7 +177,8 @@ def choose_checkpoint(trainer: pl.Trainer, record: Record) -> Path | None:
     """The checkpoint that is tested, and why; None where nothing was trained or kept."""
     keeper = find(trainer, ModelCheckpoint)
     if keeper is None or not keeper.best_model_path:
-        record.facts["checkpoint"] = {"path": None, "why": "nothing was trained: the network as it started"}
+        why = "no checkpoint was kept" if trainer.global_step else "nothing was trained"
+        record.facts["checkpoint"] = {"path": None, "why": f"{why}: the network as it stands is tested"}
         return None
     path = Path(keeper.best_model_path)
     assert keeper.best_model_score is not None
@@ -207,6 +192,11 @@ def choose_checkpoint(trainer: pl.Trainer, record: Record) -> Path | None:
         "why": f"{extreme} {keeper.monitor} ({score:.4f}), after epoch {epoch}",
     }
     return path
+
+
+def measured(trainer: pl.Trainer) -> dict[str, float]:
+    """What the last validation or test logged."""
+    return {name: value.item() for name, value in trainer.callback_metrics.items()}
 
 
 def find(trainer: pl.Trainer, kind: type[Kind]) -> Kind | None:

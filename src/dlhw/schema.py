@@ -126,6 +126,7 @@ class RunConfig(Strict):
     ranks: list[Rank] | None = None
     compression: Annotated[float, Field(ge=1, allow_inf_nan=False)] | None = None
     inner_bias: bool = False
+    line_start: bool = False
     truncation: Annotated[str, one_of("plain", "whitened")] = "plain"
     projection: Annotated[str, one_of("subspace", "exact")] = "subspace"
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from torch import nn
+from torch import Tensor, nn
 
 from dlhw import lowrank
 from dlhw.metrics.classification import Evaluation, evaluate
@@ -38,7 +38,7 @@ class Start:
         assert self.baseline is not None
         self.baseline_before = evaluate(self.baseline, data.loader("test"))
         self.before = evaluate(self.net, data.loader("test"))
-        self.metrics = {
+        self.metrics |= {
             "baseline/test_acc": self.baseline_before.accuracy,
             "start/test_acc": self.before.accuracy,
             "start/test_loss": self.before.loss,
@@ -56,8 +56,14 @@ def factorised(
     split: str = "right",
     inner_bias: bool = False,
     skip_last: bool = True,
+    line_start: bool = False,
 ) -> Make:
-    """Each weight replaced by two factors, from the plain or the activation-aware (whitened) SVD."""
+    """Each weight replaced by two factors, from the plain or the activation-aware (whitened) SVD.
+
+    With `line_start`, an output layer of rank 1 starts with the classes in a good order along its line
+    instead of from its own SVD (see `dlhw.lowrank.line_start`); the accuracy of the SVD alone is kept as
+    `truncated/test_acc`.
+    """
 
     def make(net: nn.Module, data: "ImageData") -> Start:
         baseline = lowrank.fold_batch_norm(net)
@@ -70,9 +76,29 @@ def factorised(
             inner_bias=inner_bias,
             calibration=calibration(data, truncation),
         )
-        return Start(compressed, baseline, table)
+        start = Start(compressed, baseline, table)
+        if line_start and table.layers[-1].rank == 1:
+            start.metrics["truncated/test_acc"] = evaluate(compressed, data.loader("test")).accuracy
+            put_classes_on_a_line(compressed, table.layers[-1].name, *data.calibration())
+        return start
 
     return make
+
+
+def put_classes_on_a_line(net: nn.Module, name: str, inputs: Tensor, labels: Tensor) -> None:
+    """Replace the rank-1 layer `name` of a classifier by one that orders the classes along its line."""
+    layer = net.get_submodule(name)
+    assert isinstance(layer, lowrank.LowRankLinear)
+    features: list[Tensor] = []
+    hook = layer.register_forward_hook(lambda _, args, __: features.append(args[0]))
+    evaluate(net, [(inputs, labels)])
+    hook.remove()
+    line = lowrank.line_start(layer, features[0], labels)
+    inner_bias = layer.inner.bias is not None
+    net.set_submodule(
+        name,
+        lowrank.LowRankLinear.from_factors(line.outer.weight, line.inner.weight, line.outer.bias, inner_bias),
+    )
 
 
 def straight_through(rank: Rank, projection: str = "subspace", skip_last: bool = True) -> Make:
@@ -91,5 +117,5 @@ def last_linear(net: nn.Module) -> str:
     return [name for name, layer in net.named_modules() if isinstance(layer, nn.Linear)][-1]
 
 
-def calibration(data: "ImageData", truncation: str) -> list | None:
-    return list(data.calibration().split(2000)) if truncation == "whitened" else None
+def calibration(data: "ImageData", truncation: str) -> list[Tensor] | None:
+    return list(data.calibration()[0].split(2000)) if truncation == "whitened" else None

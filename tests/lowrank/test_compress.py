@@ -1,8 +1,9 @@
-"""Factorising whole models: counts, errors, ranks, names, foreign architectures, activation-aware truncation."""
+"""Factorising whole models: counts, errors, ranks, names, foreign models, activation-aware truncation."""
 
 import copy
 import warnings
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
 import torch
@@ -16,7 +17,7 @@ from dlhw.lowrank import CompressionWarning, LowRankLinear, compress, decompose
 def mlp(*widths: int, seed: int = 0, bias: bool = True) -> nn.Sequential:
     torch.manual_seed(seed)
     layers: list[nn.Module] = []
-    for inputs, outputs in zip(widths, widths[1:], strict=False):
+    for inputs, outputs in pairwise(widths):
         layers += [nn.Linear(inputs, outputs, bias=bias), nn.ReLU()]
     return nn.Sequential(*layers[:-1])
 
@@ -202,7 +203,9 @@ def test_a_lone_linear_layer_is_a_model() -> None:
 def test_transformer_layer_works_also_on_its_fast_path(training: bool) -> None:
     """Its attention reads out_proj's weight directly, its evaluation mode those of linear1 and linear2."""
     torch.manual_seed(0)
-    layer = nn.TransformerEncoderLayer(16, 2, dim_feedforward=32, dropout=0.0, batch_first=True).train(training)
+    layer = nn.TransformerEncoderLayer(16, 2, dim_feedforward=32, dropout=0.0, batch_first=True).train(
+        training
+    )
     new, table = compress(layer, rank=4)
     assert [row.name for row in table] == ["linear1", "linear2"]
     assert new.training == new.linear1.training == training
@@ -255,7 +258,7 @@ def test_skip_takes_names_containers_and_patterns(skip: str | list[str]) -> None
         ({"rank": 2, "skip": "4"}, "skip: the model has no layer named '4'; did you mean"),
         ({"rank": 2, "skip": "*"}, "all of the model's Linear layers"),
         ({"rank": 2, "calibration": []}, "calibration holds no batch"),
-        ({"rank": 2, "calibration": [torch.full((2, 20), torch.nan)]}, "calibration: the inputs of the layer '0'"),
+        ({"rank": 2, "calibration": [torch.full((2, 20), torch.nan)]}, "inputs of the layer '0' hold NaN"),
         ({"rank": 2, "split": "up"}, "split must be one of"),
     ],
 )  # fmt: skip
@@ -272,10 +275,10 @@ def test_models_that_cannot_be_compressed_are_refused() -> None:
     model[2].weight.data[0, 0] = torch.nan
     with pytest.raises(ValueError, match="layer '2': the weight holds NaN"):
         compress(model, rank=1)
-    unused = nn.ModuleDict({"used": nn.Linear(4, 4), "other": nn.Linear(4, 4)})
-    unused.forward = lambda x: unused["used"](x)  # type: ignore[method-assign]
-    with pytest.raises(ValueError, match="'other' received no input"):
-        compress(unused, rank=1, calibration=[inputs(3, 4)])
+    attention = nn.TransformerEncoderLayer(12, 2, dim_feedforward=16).self_attn
+    attention.unused = nn.Linear(4, 4)
+    with pytest.raises(ValueError, match="'unused' received no input; leave it out with skip"):
+        compress(attention, rank=1, calibration=[(inputs(3, 12),) * 3])
 
 
 def test_the_table_tells_and_prints() -> None:
@@ -310,7 +313,7 @@ def output_error(model: nn.Module, new: nn.Module, x: Tensor) -> float:
 @pytest.mark.parametrize("bias", [False, True])
 @pytest.mark.parametrize("rank", [1, 3, 6])
 def test_calibrated_truncation_is_optimal_for_the_outputs(rank: int, bias: bool) -> None:
-    """Against the plain truncation, and against reduced-rank regression of the outputs, solved independently."""
+    """Against the plain truncation, and against the bound that the outputs' own SVD sets."""
     x = correlated(200, 14)
     model = mlp(14, 16, bias=bias).double()
     plain, _ = compress(model, rank=rank)

@@ -36,7 +36,7 @@ def test_truncation_agrees_with_numpy(shape: tuple[int, int], data: st.DataObjec
 
 @given(shapes, st.integers(0, 1000), st.data())
 def test_no_matrix_of_the_same_rank_is_nearer(shape: tuple[int, int], seed: int, data: st.DataObject) -> None:
-    """Eckart-Young: against random factors, each with its best partner (least squares on its column space)."""
+    """Eckart-Young, against random factors, each with its best partner (by least squares)."""
     W = matrix(shape, seed)
     k = data.draw(st.integers(1, min(shape)))
     U, S, Vh = truncated_svd(W, k)
@@ -102,8 +102,9 @@ def test_thin_matrices_are_kept_whole(shape: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.float32, 1e-5), (torch.bfloat16, 3e-2), (torch.float16, 4e-3)]
-)  # fmt: skip
+    ("dtype", "tolerance"),
+    [(torch.float64, 1e-12), (torch.float32, 1e-5), (torch.bfloat16, 3e-2), (torch.float16, 4e-3)],
+)
 def test_factors_have_the_weights_precision(dtype: torch.dtype, tolerance: float) -> None:
     W = matrix((6, 5)).to(dtype)
     U, S, Vh = truncated_svd(W, "full")

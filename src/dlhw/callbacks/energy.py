@@ -1,5 +1,6 @@
 """Energy and CO2-equivalent of a run, by codecarbon, offline."""
 
+import logging
 from typing import Any
 
 import pytorch_lightning as pl
@@ -26,6 +27,7 @@ class Energy(Callback):
         if self.tracker is None and trainer.is_global_zero:
             from codecarbon import OfflineEmissionsTracker
 
+            logging.getLogger("codecarbon").setLevel(logging.CRITICAL)  # it greets before it knows its log_level
             self.tracker = OfflineEmissionsTracker(
                 country_iso_code=self.country,
                 output_methods=[],

@@ -115,10 +115,10 @@ class ImageData(pl.LightningDataModule):
     def test_dataloader(self) -> BatchLoader:
         return self.loader("test")
 
-    def calibration(self, num_images: int = 10_000) -> Tensor:
-        """The first training images as the network sees them: what activation-aware methods measure on."""
-        images = self.parts["train"][0][:num_images]
-        return self.standardise(images) if self.augment is not None else images
+    def calibration(self, num_images: int = 10_000) -> tuple[Tensor, Tensor]:
+        """The first training images as the network sees them, and their labels: what starts are measured on."""
+        images, labels = (tensor[:num_images] for tensor in self.parts["train"])
+        return (self.standardise(images) if self.augment is not None else images), labels
 
     def describe(self) -> dict[str, Any]:
         """The name of the data really used, its counts and content hash, and the preprocessing, for the record."""

@@ -24,10 +24,10 @@ class WarmSubspace(nn.Module):
     W, which the cheaper Cholesky decomposition of Y^T Y does not.
 
     The two bases and the number of calls are buffers: they are saved, copied and broadcast with the model.
-    Where W has no longer to do with them (at the start, after a jump), an exact SVD sets them anew: each call
-    compares Y with the other side's basis, and asks that this holds half of Y's energy. On an accelerator the
-    answer costs a synchronisation, which the small eigendecomposition needs anyway. As every call asks, going
-    on from a checkpoint is the same as not having stopped.
+    Where W no longer fits them (at the start, after a jump), an exact SVD sets them anew: each call asks that
+    the other side's basis hold more than half of Y's energy. On an accelerator the answer costs a
+    synchronisation, which the small eigendecomposition needs anyway. As every call asks, going on from a
+    checkpoint is the same as not having stopped.
     """
 
     left: Tensor
@@ -59,7 +59,7 @@ class WarmSubspace(nn.Module):
         Q, R = torch.linalg.qr((Y / scale).T)
         gram = R.double().T @ R.double()  # (q, q)
         overlap = other.to(W.dtype) @ Q @ R
-        if not overlap.double().square().sum() >= MIN_OVERLAP * gram.trace():
+        if not overlap.double().square().sum() > MIN_OVERLAP * gram.trace():  # so also where Y is zero or NaN
             return self._refresh(W)
         other.copy_(Q.T)
         Z = torch.linalg.eigh(gram).eigenvectors[:, -self.rank :].to(W.dtype)  # (q, k)

@@ -1,0 +1,128 @@
+"""What wrong input gets: one line, a non-zero exit code, nothing half-written, and before torch is imported."""
+
+from pathlib import Path
+
+import pytest
+
+from dlhw.config import experiments
+from tests.helpers import error_line
+
+STE = ("experiment=svd_ste", "data=digits")
+WHOLE = "must be a whole number of at least 1, or full"
+
+# arguments -> what the error line must say: what is wrong, and what is allowed or near
+WRONG: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "unknown experiment": (("experiment=svd_sta",), ("unknown experiment 'svd_sta'", "did you mean svd_ste")),
+    "strange experiment": (("experiment=qqqq",), ("unknown experiment 'qqqq'", *experiments())),
+    "unknown experiment in a sweep": (
+        ("-m", "experiment=mnist_mlp,mnist_mpl", "data=digits"),
+        ("unknown experiment 'mnist_mpl'", "did you mean mnist_mlp"),
+    ),
+    "no experiment": (("data=digits",), ("no experiment chosen", "python train.py")),
+    "unknown key": ((*STE, "rnak=3"), ("unknown key 'rnak'", "did you mean rank")),
+    "unknown key in a group": ((*STE, "optimizer.lrr=1"), ("unknown key 'optimizer.lrr'", "optimizer.lr")),
+    "added key": ((*STE, "+rnak=3"), ("unknown key rnak", "did you mean rank")),
+    "rank of an experiment without one": (("experiment=mnist_mlp", "rank=3"), ("unknown key 'rank'",)),
+    "rank 0": ((*STE, "rank=0"), ("rank=0:", WHOLE)),
+    "negative rank": ((*STE, "rank=-3"), ("rank=-3:", WHOLE)),
+    "rank in words": ((*STE, "rank=abc"), ("rank=abc:", WHOLE)),
+    "rank with a fraction": ((*STE, "rank=1.5"), ("rank=1.5:", WHOLE)),
+    "rank as a truth": ((*STE, "rank=true"), ("rank=True:", WHOLE)),
+    "rank above all layers": ((*STE, "rank=2000"), ("rank=2000: larger than every layer", "1 to 1024, or full")),
+    "one of the ranks": (
+        ("experiment=svd_truncate", "data=digits", "ranks=[10,0]"),
+        ("ranks.1=0:", WHOLE),
+    ),
+    "negative compression": (
+        ("experiment=lowrank", "data=digits", "compression=-2"),
+        ("compression=-2:", "greater than or equal to 1"),
+    ),
+    "compression below 1": (
+        ("experiment=lowrank", "data=digits", "compression=0.5"),
+        ("compression=0.5:", "greater than or equal to 1"),
+    ),
+    "compression nan": (
+        ("experiment=lowrank", "data=digits", "compression=nan"),
+        ("compression=nan:", "finite"),
+    ),
+    "negative rate": ((*STE, "optimizer.lr=-1"), ("optimizer.lr=-1:", "greater than 0")),
+    "zero rate": ((*STE, "optimizer.lr=0"), ("optimizer.lr=0:", "greater than 0")),
+    "rate nan": ((*STE, "optimizer.lr=nan"), ("optimizer.lr=nan:", "finite")),
+    "unknown data": (("experiment=svd_ste", "data=digit"), ("unknown data 'digit'", "did you mean digits")),
+    "unknown data set": ((*STE, "data.dataset=mist"), ("data.dataset=mist:", "did you mean mnist")),
+    "unknown model": ((*STE, "model=mpl"), ("unknown model 'mpl'", "did you mean mlp")),
+    "unknown optimizer": ((*STE, "optimizer=adm"), ("unknown optimizer 'adm'", "did you mean adam")),
+    "unknown activation": ((*STE, "model.net.activation=rleu"), ("model.net.activation=rleu:", "relu")),
+    "unknown projection": ((*STE, "projection=exat"), ("projection=exat:", "did you mean exact")),
+    "empty network": ((*STE, "model.net.hidden=[]"), ("model.net.hidden=[]:", "at least 1")),
+    "dropout of all": ((*STE, "model.net.dropout=1"), ("model.net.dropout=1:", "less than 1")),
+    "negative seed": ((*STE, "seed=-1"), ("seed=-1:", "greater than or equal to 0")),
+    "no batch": ((*STE, "data.batch_size=0"), ("data.batch_size=0:", "greater than or equal to 1")),
+    "negative epochs": ((*STE, "trainer.max_epochs=-1"), ("trainer.max_epochs=-1:", "greater than or equal to 0")),
+    "data folder missing": (
+        ("experiment=svd_ste", "data.root={tmp}/nothing"),
+        ("data.root={tmp}/nothing does not exist", "DLHW_DATA_DIR", "data=digits"),
+    ),
+    "data folder is a file": (
+        ("experiment=svd_ste", "data.root={tmp}/file"),
+        ("data.root={tmp}/file is not a folder", "DLHW_DATA_DIR", "data=digits"),
+    ),
+    "resume of no run": (("resume={tmp}",), ("resume={tmp}: no config.yaml there", "folder of a started run")),
+    "outputs not writable": (
+        (*STE, "paths.outputs={tmp}/file/outputs"),
+        ("cannot write to {tmp}/file/outputs", "paths.outputs"),
+    ),
+    "nothing to resume": (
+        (*STE, "ckpt_path=last"),
+        ("ckpt_path=last: no unfinished run of svd_ste", "leave it out to start one"),
+    ),
+    "no such checkpoint": ((*STE, "ckpt_path={tmp}/no.ckpt"), ("there is no checkpoint {tmp}/no.ckpt",)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_wrong_input_gets_one_line(case: str, train, outputs: Path, tmp_path: Path) -> None:
+    args, expected = WRONG[case]
+    (tmp_path / "file").touch()
+    done = train(*(arg.replace("{tmp}", str(tmp_path)) for arg in args), script="tests/without_torch.py")
+    assert done.returncode == 1
+    line = error_line(done.stderr)
+    for part in expected:
+        assert part.replace("{tmp}", str(tmp_path)) in line
+    assert done.stdout == ""
+    assert not list(outputs.rglob("*")), "a refused run leaves nothing behind"
+
+
+def test_the_whole_traceback_on_request(train) -> None:
+    done = train(*STE, "rank=0", env={"HYDRA_FULL_ERROR": "1"}, script="tests/without_torch.py")
+    assert done.returncode != 0
+    assert "Traceback" in done.stderr
+    assert f"rank=0: {WHOLE}" in done.stderr
+
+
+def test_train_alone_lists_the_experiments_with_their_questions(train) -> None:
+    done = train(script="tests/without_torch.py")
+    assert done.returncode == 0
+    for name, question in experiments().items():
+        assert any(line.split() == [name, *question.split()] for line in done.stdout.splitlines())
+
+
+def test_cfg_job_shows_the_config(train, outputs: Path) -> None:
+    done = train(*STE, "rank=7", "--cfg", "job", script="tests/without_torch.py")
+    assert done.returncode == 0
+    assert done.stderr == ""
+    assert "rank: 7" in done.stdout.splitlines()
+    assert not outputs.exists()
+
+
+def test_help(train) -> None:
+    done = train("--help", script="tests/without_torch.py")
+    assert done.returncode == 0
+    assert "svd_ste" in done.stdout
+
+
+def test_the_guard_itself_notices_torch(train) -> None:
+    """A valid run needs torch, so that without it the guard fails it: the tests above can fail."""
+    done = train("experiment=mnist_mlp", "data=digits", script="tests/without_torch.py")
+    assert done.returncode == 1
+    assert "import of torch halted" in done.stderr
