@@ -101,7 +101,13 @@ def bare_epoch(net: nn.Module, train: tuple[Tensor, Tensor], val: tuple[Tensor, 
 
 def main(overrides: list[str], epochs: int = 7) -> None:
     cfg = compose_config(
-        ["experiment=mnist_mlp", "trainer=cpu", "data.test_every_epoch=false", f"trainer.max_epochs={epochs}", *overrides]
+        [
+            "experiment=mnist_mlp",
+            "trainer=cpu",
+            "data.test_every_epoch=false",
+            f"trainer.max_epochs={epochs}",
+            *overrides,
+        ]
     )
     data = instantiate(cfg.data, seed=0)
     data.setup()

@@ -37,7 +37,11 @@ def main() -> None:
         }
         median = interleaved(candidates, rounds=60 if width <= 1024 else 15)
         ratio = median["subspace"] / median["dense"]
-        line(f"width {width}: subspace / dense step", f"{ratio:.2f}", "asked at 1024: <= 0.8" if width == 1024 else "")
+        line(
+            f"width {width}: subspace / dense step",
+            f"{ratio:.2f}",
+            "asked at 1024: <= 0.8" if width == 1024 else "",
+        )
         if width <= 2048:
             exact = lowrank.straight_through(dense, RANK, skip=skip, projection="exact")
             slow = interleaved({**candidates, "exact": training_step(exact)}, rounds=3, warmup=1)

@@ -66,5 +66,5 @@ def fingerprint(spec: DictConfig) -> str:
     determining = {key: plain[key] for key in ("seed", "data", "model", "optimizer", "scheduler")}
     determining["data"] = {k: v for k, v in plain["data"].items() if k not in ("root", "eval_batch_size")}
     determining["trainer"] = {k: v for k, v in plain["trainer"].items() if k not in ("accelerator", "profiler")}
-    determining["monitor"] = plain["callbacks"]["checkpoint"]["monitor"]
+    determining["callbacks"] = {k: plain["callbacks"].get(k) for k in ("checkpoint", "nuclear_decay")}
     return hashlib.sha256(json.dumps(determining, sort_keys=True).encode()).hexdigest()[:10]

@@ -50,7 +50,7 @@ def load(path: Path) -> dict[str, Any]:
 def check_fits(state: dict[str, Tensor], module: nn.Module, path: Path) -> None:
     """Refuse weights of another architecture, naming the first difference."""
     own = module.state_dict()
-    for name in own.keys() | state.keys():
+    for name in dict.fromkeys([*own, *state]):
         if name not in state or name not in own:
             where = "missing from the checkpoint" if name not in state else "unknown to the network"
             raise UserError(f"the checkpoint {path} is of another architecture: {name} is {where}")

@@ -208,14 +208,13 @@ class SweepEnd(Callback):
         from dlhw.report import sweep_report
 
         folder = Path(config.hydra.sweep.dir)
-        if not folder.is_dir() or config.name is None and "experiment" not in str(config.hydra.overrides.task):
+        if not folder.is_dir() or (config.name is None and "experiment" not in str(config.hydra.overrides.task)):
             return
         summary = sweep_report(folder)
         print(f"sweep: {folder / 'report.html'}")
         if summary.num_failed:
             SweepEnd.failure = (
-                f"{summary.num_failed} of {summary.num_jobs} jobs failed; "
-                f"the reasons are in {folder / 'sweep.csv'}"
+                f"{summary.num_failed} of {summary.num_jobs} jobs failed; the reasons are in {folder / 'sweep.csv'}"
             )
 
     @classmethod

@@ -1,7 +1,6 @@
 """One run: config -> data, network, module, trainer -> fit, test -> the run's folder."""
 
 import logging
-import os
 import platform
 import subprocess
 import sys
@@ -28,6 +27,7 @@ from dlhw.callbacks.recorder import Recorder
 from dlhw.config import checkpoint_to_resume, experiments
 from dlhw.errors import UserError
 from dlhw.files import write_atomically
+from dlhw.metrics.parameters import count_parameters
 from dlhw.record import Record
 from dlhw.report import run_report
 from dlhw.start import Start
@@ -231,24 +231,6 @@ def last_facts(trainer: pl.Trainer, seconds: float) -> dict[str, Any]:
         "device": str(trainer.strategy.root_device),
         "precision": str(trainer.precision),
     }
-
-
-def count_parameters(net: nn.Module) -> dict[str, Any]:
-    """The number of parameters in all, and of each layer that has some of its own."""
-    layers = []
-    for name, layer in net.named_modules():
-        own = sum(parameter.numel() for parameter in layer.parameters(recurse=False))
-        if own:
-            layers.append([name, describe_layer(layer), own])
-    counts = [(parameter.numel(), parameter.requires_grad) for parameter in net.parameters()]
-    trainable = sum(number for number, requires_grad in counts if requires_grad)
-    return {"total": sum(number for number, _ in counts), "trainable": trainable, "layers": layers}
-
-
-def describe_layer(layer: nn.Module) -> str:
-    kind = type(layer).__name__
-    sizes = (getattr(layer, "in_features", None), getattr(layer, "out_features", None))
-    return f"{kind} {sizes[0]} -> {sizes[1]}" if None not in sizes else kind
 
 
 def summary(record: Record) -> str:

@@ -5,7 +5,7 @@ that depend on one another (a rank and the layers it is for) against each other.
 """
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -67,6 +67,7 @@ class Data(Open):
     split_seed: Natural
     batch_size: Count
     eval_batch_size: Count
+    passes: Count
     augment: Affine | None
     test_every_epoch: bool
 
@@ -167,9 +168,7 @@ def check_ranks(config: RunConfig) -> None:
     for key, value in [("rank", config.rank), *(("ranks", value) for value in config.ranks or [])]:
         if isinstance(value, int) and value > largest:
             widths = "-".join(str(size) for size in [*sizes, config.data.num_classes])
-            raise UserError(
-                f"{key}={value}: larger than every layer of {widths}; must be 1 to {largest}, or full"
-            )
+            raise UserError(f"{key}={value}: larger than every layer of {widths}; must be 1 to {largest}, or full")
 
 
 def check_data_folder(data: Data) -> None:

@@ -203,9 +203,7 @@ def test_a_lone_linear_layer_is_a_model() -> None:
 def test_transformer_layer_works_also_on_its_fast_path(training: bool) -> None:
     """Its attention reads out_proj's weight directly, its evaluation mode those of linear1 and linear2."""
     torch.manual_seed(0)
-    layer = nn.TransformerEncoderLayer(16, 2, dim_feedforward=32, dropout=0.0, batch_first=True).train(
-        training
-    )
+    layer = nn.TransformerEncoderLayer(16, 2, dim_feedforward=32, dropout=0.0, batch_first=True).train(training)
     new, table = compress(layer, rank=4)
     assert [row.name for row in table] == ["linear1", "linear2"]
     assert new.training == new.linear1.training == training

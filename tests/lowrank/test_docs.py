@@ -14,7 +14,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "lowrank.md"
 @pytest.mark.filterwarnings("ignore:.*nested tensor.*:UserWarning")
 def test_the_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
     (example,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    assert len([line for line in example.splitlines() if line]) == 10
+    assert len([line for line in example.splitlines() if line]) <= 10
     torch.manual_seed(0)
     scope: dict = {}
     exec(compile(example, str(PAGE), "exec"), scope)

@@ -3,6 +3,7 @@
 import copy
 import importlib
 import io
+import pickle
 
 import pytest
 import torch
@@ -30,9 +31,7 @@ def excess(W: Tensor, W_hat: Tensor, k: int) -> float:
 
 def net(seed: int = 0) -> nn.Sequential:
     torch.manual_seed(seed)
-    return nn.Sequential(
-        nn.Linear(30, 40), nn.ReLU(), nn.Linear(40, 24, bias=False), nn.ReLU(), nn.Linear(24, 5)
-    )
+    return nn.Sequential(nn.Linear(30, 40), nn.ReLU(), nn.Linear(40, 24, bias=False), nn.ReLU(), nn.Linear(24, 5))
 
 
 def train(model: nn.Module, optimizer: torch.optim.Optimizer, steps: range) -> None:
@@ -200,9 +199,7 @@ def test_evaluation_is_exact_and_leaves_the_state_alone() -> None:
     before = {name: value.clone() for name, value in layer.state_dict().items()}
     layer.eval()
     x = normal(5, 30)
-    torch.testing.assert_close(
-        layer(x), F.linear(x, best(layer.weight, 4).float(), layer.bias), atol=1e-4, rtol=1e-4
-    )
+    torch.testing.assert_close(layer(x), F.linear(x, best(layer.weight, 4).float(), layer.bias), atol=1e-4, rtol=1e-4)
     assert all(torch.equal(before[name], value) for name, value in layer.state_dict().items())
 
 
@@ -227,9 +224,7 @@ def test_evaluation_follows_every_kind_of_change() -> None:
 
 def test_evaluation_computes_the_decomposition_once(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
-    module = importlib.import_module(
-        StraightThroughLinear.__module__
-    )  # the package has a function of this name
+    module = importlib.import_module(StraightThroughLinear.__module__)  # the package has a function of this name
     monkeypatch.setattr(module, "svd", lambda W: calls.append(1) or torch.linalg.svd(W.detach(), False))
     layer = StraightThroughLinear(normal(20, 30), None, 4).eval()
     x = normal(5, 30).requires_grad_()
@@ -311,9 +306,19 @@ def test_export_is_a_plain_model_with_the_same_outputs(projection: str, split: s
         ("2", 6, 6 * 64),
     ]
     W = model[0].weight.detach()
-    assert table.layers[0].relative_error == pytest.approx(
-        float((W - best(W, 6)).norm() / W.norm()), rel=1e-4
-    )
+    assert table.layers[0].relative_error == pytest.approx(float((W - best(W, 6)).norm() / W.norm()), rel=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore:.*nested tensor.*:UserWarning")
+def test_a_transformer_layer_does_not_read_the_weight_past_the_projection() -> None:
+    """In evaluation without gradients its fast path would take the whole W."""
+    torch.manual_seed(0)
+    layer = nn.TransformerEncoderLayer(16, 2, dim_feedforward=32, batch_first=True)
+    model = pickle.loads(pickle.dumps(straight_through(layer, 3))).eval()
+    with_gradients = model(normal(2, 5, 16))
+    with torch.no_grad():
+        torch.testing.assert_close(model(normal(2, 5, 16)), with_gradients)
+        torch.testing.assert_close(export(model)[0](normal(2, 5, 16)), with_gradients)
 
 
 @pytest.mark.parametrize(

@@ -111,9 +111,7 @@ def test_jobs_are_linked_and_failures_listed(methods):
     links = [a["href"] for a in page.all("a")]
     assert links == ["experiment%3Dsvd_ste%2Crank%3D20%2Cseed%3D1/report.html", "sweep.csv", "sweep.json"]
     failed = next(t for t in page.tables if t[0] == ["job", "error"])
-    assert failed[1:] == [
-        ["experiment=svd_ste,rank=2000,seed=0", "ValueError: rank 2000 > <1024>, the width"]
-    ]
+    assert failed[1:] == [["experiment=svd_ste,rank=2000,seed=0", "ValueError: rank 2000 > <1024>, the width"]]
     assert "The same in every job: data=mnist" in page.text
 
 
@@ -142,9 +140,7 @@ def test_none_and_nan_are_left_out_and_the_count_says_so(tmp_path):
         job(tmp_path, ["rank=10", f"seed={seed}"], seed=seed, metrics=accuracy(value), energy={"kwh": None})
     summary = sweep_report(tmp_path)
     (row,) = json.loads(summary.paths["json"].read_text())["rows"]
-    assert row["stats"]["test/acc"] == pytest.approx(
-        {"mean": 0.6, "std": statistics.stdev([0.5, 0.7]), "count": 2}
-    )
+    assert row["stats"]["test/acc"] == pytest.approx({"mean": 0.6, "std": statistics.stdev([0.5, 0.7]), "count": 2})
     assert row["num_seeds"] == 4
     assert pd.read_csv(summary.paths["csv"])["test/acc"].isna().sum() == 2
     page = read_page(summary.paths["report"])

@@ -14,8 +14,6 @@ class Confusion(Recorder):
         assert counts is not None, "Confusion needs a module that counts its test predictions"
         title = f"{self.record.facts['experiment']}: confusion matrix of the test set"
         data = trainer.datamodule
-        figure = confusion_matrix(
-            counts.cpu().numpy(), data.class_names, title=title, data_name=data.title
-        )
+        figure = confusion_matrix(counts.cpu().numpy(), data.class_names, title=title, data_name=data.title)
         caption = "Counts of the test set: rows are the true classes, columns the predicted ones."
         self.record.add_figure(figure, "confusion", title, caption)

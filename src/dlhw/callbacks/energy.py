@@ -7,7 +7,6 @@ import pytorch_lightning as pl
 from pytorch_lightning import Callback
 
 
-
 class Energy(Callback):
     """Measures from the start of the run to the end of its test.
 
@@ -37,9 +36,7 @@ class Energy(Callback):
             )
             self.tracker.start()
 
-    def on_exception(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
-    ) -> None:
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
         if self.tracker is not None:
             self.tracker.stop()  # else its threads would go on beside a sweep's next jobs
 
@@ -51,7 +48,7 @@ class Energy(Callback):
         return {
             "kwh": data.energy_consumed,
             "co2eq_kg": data.emissions,
-            "country": data.country_name,
+            "country": data.country_name or f"{self.country} (not known: the world's average mix)",
             "method": self._method(data),
         }
 

@@ -40,8 +40,7 @@ class TruncationCurve(Recorder):
         accuracies: dict[str, list[float]] = {}
         for name, decomposition in {"plain SVD": plain, "activation-aware SVD": whitened}.items():
             accuracies[name] = [
-                evaluate(decomposition.truncate(rank=rank)[0], data.loader("test")).accuracy
-                for rank in self.ranks
+                evaluate(decomposition.truncate(rank=rank)[0], data.loader("test")).accuracy for rank in self.ranks
             ]
         sizes = [self._num_parameters(plain, rank) for rank in self.ranks]
         self._table(accuracies, sizes)
@@ -87,8 +86,14 @@ class TruncationCurve(Recorder):
             x_log=True,
             baseline=("baseline", 100 * self.record.metrics["baseline/test_acc"]),
         )
-        self.record.add_figure(figure, "truncation", title, "Each weight's SVD is computed once; D values of it are kept.")
+        self.record.add_figure(
+            figure, "truncation", title, "Each weight's SVD is computed once; D values of it are kept."
+        )
         title = "Singular values of the baseline's weights"
         spectra = {name: layer.S.cpu().numpy() for name, layer in decomposition.layers.items()}
-        figure = singular_values(spectra, title=title, data_name=data_name, ranks=[r for r in self.ranks if r != "full"])
-        self.record.add_figure(figure, "singular_values", title, "How fast the singular values decay, and the energy they hold.")
+        figure = singular_values(
+            spectra, title=title, data_name=data_name, ranks=[r for r in self.ranks if r != "full"]
+        )
+        self.record.add_figure(
+            figure, "singular_values", title, "How fast the singular values decay, and the energy they hold."
+        )

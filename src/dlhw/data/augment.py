@@ -13,7 +13,7 @@ class Affine:
     Args:
         degrees: rotations are uniform within +-degrees.
         shift: shifts along x and y are uniform within +-shift pixels.
-        scale: sizes are uniform within 1 +- scale.
+        scale: width and height are scaled by factors uniform within 1 +- scale, independently.
         shear: shears along x are uniform within +-shear degrees.
     """
 
@@ -28,11 +28,14 @@ class Affine:
 
     def maps(self, num: int, width: int, device: torch.device, generator: torch.Generator) -> Tensor:
         """(num, 2, 3) maps from output to input coordinates, in units of half the image's width."""
-        draw = torch.rand(5, num, device=device, generator=generator) * 2 - 1  # (5, num), uniform in -1..1
+        draw = torch.rand(6, num, device=device, generator=generator) * 2 - 1  # (6, num), uniform in -1..1
         angle = draw[0] * math.radians(self.degrees)
-        size = 1 + draw[1] * self.scale
-        slant = torch.tan(draw[2] * math.radians(self.shear))
-        shift = draw[3:] * (2 * self.shift / width)
-        cos, sin = torch.cos(angle) / size, torch.sin(angle) / size
-        rows = [torch.stack([cos, slant * cos - sin, shift[0]]), torch.stack([sin, slant * sin + cos, shift[1]])]
+        slant = torch.tan(draw[1] * math.radians(self.shear))
+        shift = draw[2:4] * (2 * self.shift / width)
+        wide, high = 1 + draw[4:] * self.scale
+        cos, sin = torch.cos(angle), torch.sin(angle)
+        rows = [
+            torch.stack([cos * wide, (slant * cos - sin) * high, shift[0]]),
+            torch.stack([sin * wide, (slant * sin + cos) * high, shift[1]]),
+        ]
         return torch.stack(rows).permute(2, 0, 1)  # (num, 2, 3)

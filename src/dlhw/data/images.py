@@ -12,7 +12,7 @@ from dlhw.data.loader import BatchLoader, Transform, seeded
 from dlhw.errors import UserError
 
 TITLES = {"mnist": "MNIST", "fashion_mnist": "Fashion-MNIST", "digits": "digits (8x8, enlarged)"}
-GARMENTS = "T-shirt Trouser Pullover Dress Coat Sandal Shirt Sneaker Bag Boot".split()
+GARMENTS = ["T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Boot"]
 
 
 class ImageData(pl.LightningDataModule):
@@ -25,6 +25,8 @@ class ImageData(pl.LightningDataModule):
         dataset: mnist, fashion_mnist or digits.
         root: the folder that holds `MNIST/raw` or `FashionMNIST/raw`.
         batch_size: rows of a global training batch, over all processes.
+        passes: times the training part is gone through in an epoch; more than once for small data, so that
+            recipes made for 60,000 images have steps enough.
         augment: applied to whole blocks of training images in 0..1, before they are standardised.
         test_every_epoch: the test set's loss and accuracy are recorded after each epoch; they choose nothing.
     """
@@ -39,6 +41,7 @@ class ImageData(pl.LightningDataModule):
         split_seed: int,
         batch_size: int,
         eval_batch_size: int,
+        passes: int = 1,
         augment: Transform | None = None,
         test_every_epoch: bool = False,
         seed: int = 0,
@@ -47,7 +50,7 @@ class ImageData(pl.LightningDataModule):
         self.dataset, self.root = dataset, Path(root or ".")
         self.num_val, self.split_seed = num_val, split_seed
         self.batch_size, self.eval_batch_size = batch_size, eval_batch_size
-        self.augment, self.seed = augment, seed
+        self.passes, self.augment, self.seed = passes, augment, seed
         self.splits = ("val", "test") if test_every_epoch else ("val",)
         self.title = TITLES[dataset]
         self.class_names = GARMENTS if dataset == "fashion_mnist" else [str(digit) for digit in range(10)]
@@ -95,8 +98,9 @@ class ImageData(pl.LightningDataModule):
     def train_dataloader(self) -> BatchLoader:
         world = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
         overfits = self.trainer is not None and self.trainer.overfit_batches > 0  # on the same few batches again
+        part = self.parts["train"]
         return BatchLoader(
-            self.parts["train"],
+            part if self.passes == 1 else tuple(torch.cat([tensor] * self.passes) for tensor in part),
             self.batch_size,
             shuffle=not overfits,
             seed=self.seed,

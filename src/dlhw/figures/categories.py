@@ -39,9 +39,7 @@ def metric_by_category(
             markersize=7, elinewidth=1.4, capsize=3.5, label=plain(label),
         )  # fmt: skip
     if baseline is not None:
-        axes.axvline(
-            baseline[1], color=MUTED, linestyle="--", linewidth=1.3, zorder=1, label=plain(baseline[0])
-        )
+        axes.axvline(baseline[1], color=MUTED, linestyle="--", linewidth=1.3, zorder=1, label=plain(baseline[0]))
     axes.set_yticks(rows, [plain(textwrap.shorten(name, 44, placeholder="…")) for name in categories])
     axes.set_ylim(len(categories) - 0.5, -0.5)  # the first category on top
     axes.grid(axis="y", visible=False)

@@ -31,9 +31,7 @@ def curves(
     panels = {kind: _panel_series(history, kind) for kind in PANELS}
     panels = {kind: series for kind, series in panels.items() if series}
     if not panels:
-        raise ValueError(
-            "history holds neither a loss nor an accuracy: give 'train/loss', 'val/acc' or the like"
-        )
+        raise ValueError("history holds neither a loss nor an accuracy: give 'train/loss', 'val/acc' or the like")
     lengths = {len(values) for values in history.values()}
     if len(lengths) > 1:
         raise ValueError(f"the lists in history hold {sorted(lengths)} values; each needs one an epoch")
@@ -77,8 +75,6 @@ def _draw_panel(
             at = scale * values[epochs == chosen_epoch][0]
             axes.plot(chosen_epoch, at, "o", markersize=10, markerfacecolor="none", color=PALETTE[style])
     if chosen_epoch is not None:
-        axes.axvline(
-            chosen_epoch, color=MUTED, linewidth=1, linestyle=":", label=f"chosen: epoch {chosen_epoch}"
-        )
+        axes.axvline(chosen_epoch, color=MUTED, linewidth=1, linestyle=":", label=f"chosen: epoch {chosen_epoch}")
     axes.set(xlabel="epoch", ylabel=label)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))

@@ -25,9 +25,7 @@ def image_grid(
     """
     pixels = np.asarray(images, dtype=float)
     if pixels.ndim != 4 or len(row_labels) != pixels.shape[0]:
-        raise ValueError(
-            f"need (rows, cols, h, w) and a label a row; got {pixels.shape} and {len(row_labels)} labels"
-        )
+        raise ValueError(f"need (rows, cols, h, w) and a label a row; got {pixels.shape} and {len(row_labels)} labels")
     rows, cols, height, width = pixels.shape
     padded = np.pad(pixels, ((0, 0), (0, 0), (0, GAP), (0, GAP)), constant_values=np.nan)
     mosaic = padded.transpose(0, 2, 1, 3).reshape(rows * (height + GAP), cols * (width + GAP))[:-GAP, :-GAP]
@@ -40,8 +38,6 @@ def image_grid(
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
     axes.set_xticks([])
-    axes.set_yticks(
-        np.arange(rows) * (height + GAP) + height / 2 - 0.5, [plain(label) for label in row_labels]
-    )
+    axes.set_yticks(np.arange(rows) * (height + GAP) + height / 2 - 0.5, [plain(label) for label in row_labels])
     heading(axes, title, data_name)
     return figure

@@ -44,9 +44,7 @@ def metric_against(
         for index, (label, points) in enumerate(series.items()):
             _draw_line(axes, index, label, points, place)
         if baseline is not None:
-            axes.axhline(
-                baseline[1], color=MUTED, linestyle="--", linewidth=1.3, zorder=1, label=plain(baseline[0])
-            )
+            axes.axhline(baseline[1], color=MUTED, linestyle="--", linewidth=1.3, zorder=1, label=plain(baseline[0]))
         axes.set_xscale("log" if x_log else "linear")
         _set_ticks(axes, x_values, place, x_log)
         axes.set(xlabel=plain(xlabel), ylabel=plain(ylabel))

@@ -31,9 +31,7 @@ def singular_values(
         decay.plot(k, np.where(sigma > 0, sigma, np.nan), label=plain(name), **look)
         total = np.sum(sigma**2)
         energy.plot(k, 100 * np.cumsum(sigma**2) / (total or 1.0), **look)
-    ticks = (
-        [1, *(rank for rank in ranks if 1 < rank < longest), longest] if ranks else _powers_of_ten(longest)
-    )
+    ticks = [1, *(rank for rank in ranks if 1 < rank < longest), longest] if ranks else _powers_of_ten(longest)
     for axes in (decay, energy):
         axes.set_xscale("log")
         axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])

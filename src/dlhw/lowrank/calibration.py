@@ -46,9 +46,7 @@ def input_moments(
 
         return hook
 
-    handles = [
-        layer.register_forward_pre_hook(record(name)) for name, group in groups.items() for layer in group
-    ]
+    handles = [layer.register_forward_pre_hook(record(name)) for name, group in groups.items() for layer in group]
     try:
         with evaluation(model), torch.no_grad():
             empty = True
@@ -80,9 +78,7 @@ def whitened_svd(weight: Tensor, moment: Tensor) -> tuple[Tensor, Tensor, Tensor
     """
     n = len(moment)
     ridge = RIDGE * moment.trace() / n
-    ridge = torch.where(
-        ridge > 0, ridge, torch.ones_like(ridge)
-    )  # an input that is always zero: the plain SVD
+    ridge = torch.where(ridge > 0, ridge, torch.ones_like(ridge))  # an input that is always zero: the plain SVD
     L = torch.linalg.cholesky(moment + ridge * torch.eye(n, dtype=moment.dtype, device=moment.device))
     U, S, Vh = svd(_float64(weight) @ L)
     return U, S, torch.linalg.solve_triangular(L, Vh, upper=False, left=False)

@@ -96,9 +96,7 @@ class LayerSVD:
             return cls(weight, *whitened_svd(weight, moments.second), calibrated=True)
         return cls(weight, *whitened_svd(weight, moments.covariance), calibrated=True, mean=moments.mean)
 
-    def factorise(
-        self, group: list[nn.Linear], rank: int, split: Split, inner_bias: bool
-    ) -> list[LowRankLinear]:
+    def factorise(self, group: list[nn.Linear], rank: int, split: Split, inner_bias: bool) -> list[LowRankLinear]:
         """LowRankLinear layers for a group of Linear layers; they share the factors, not the biases."""
         outer, inner = split_factors(self.U[:, :rank], self.S[:rank], self.Vh[:rank], split)
         outer, inner = outer.to(self.weight), inner.to(self.weight)
@@ -112,11 +110,7 @@ class LayerSVD:
     def errors(self, rank: int) -> tuple[float, float | None]:
         """The relative error of the truncated weight, and that of the layer's outputs if calibrated."""
         spectral = float(eckart_young_error(self.S, relative=True)[rank])
-        return (
-            (relative_norm(self._cut_off(rank), self.weight), spectral)
-            if self.calibrated
-            else (spectral, None)
-        )
+        return (relative_norm(self._cut_off(rank), self.weight), spectral) if self.calibrated else (spectral, None)
 
     def _cut_off(self, rank: int) -> Tensor:
         return self.weight.to(self.U) - (self.U[:, :rank] * self.S[:rank]) @ self.Vh[:rank]
@@ -148,9 +142,7 @@ class Decomposition:
         """A compressed copy of the model and its table, as `compress` returns them."""
         return self._truncate(Criterion(rank, compression, energy, budget), split, inner_bias)
 
-    def _truncate(
-        self, criterion: Criterion, split: Split, inner_bias: bool
-    ) -> tuple[nn.Module, CompressionTable]:
+    def _truncate(self, criterion: Criterion, split: Split, inner_bias: bool) -> tuple[nn.Module, CompressionTable]:
         shapes = {name: matrix_shape(layer.weight) for name, layer in self.layers.items()}
         ranks = criterion.ranks(self.singular_values, shapes)
         model = copy.deepcopy(self.model)
@@ -168,9 +160,7 @@ class Decomposition:
 
 def warn_without_saving(rows: Iterable[LayerRow]) -> None:
     """One CompressionWarning that names the layers where the factors are not smaller than the matrix."""
-    wasteful = [
-        f"{row.name} ({row.shape[1]} -> {row.shape[0]}, rank {row.rank})" for row in rows if not row.saves
-    ]
+    wasteful = [f"{row.name} ({row.shape[1]} -> {row.shape[0]}, rank {row.rank})" for row in rows if not row.saves]
     if wasteful:
         warnings.warn(
             f"no saving, as rank x (inputs + outputs) >= inputs x outputs: {', '.join(wasteful)}",

@@ -32,9 +32,7 @@ class LowRankLinear(nn.Module):
         self.outer = nn.Linear(rank, out_features, bias=bias, device=device, dtype=dtype)
 
     @classmethod
-    def from_factors(
-        cls, outer: Tensor, inner: Tensor, bias: Tensor | None = None, inner_bias: bool = False
-    ) -> Self:
+    def from_factors(cls, outer: Tensor, inner: Tensor, bias: Tensor | None = None, inner_bias: bool = False) -> Self:
         """The layer with weight outer @ inner, from factors (out, rank) and (rank, in), which are copied.
 
         An inner bias starts at zero, so that it changes nothing before training.
@@ -59,9 +57,7 @@ class LowRankLinear(nn.Module):
         return layer
 
     @classmethod
-    def from_linear(
-        cls, linear: nn.Linear, rank: Rank, split: Split = "left", inner_bias: bool = False
-    ) -> Self:
+    def from_linear(cls, linear: nn.Linear, rank: Rank, split: Split = "left", inner_bias: bool = False) -> Self:
         """The best approximation of a Linear layer's weight at the given rank; its bias is kept."""
         outer, inner = split_factors(*truncated_svd(linear.weight, rank), split)
         return cls.from_factors(outer, inner, linear.bias, inner_bias)
@@ -93,9 +89,7 @@ class LowRankLinear(nn.Module):
 def dense_linear(weight: Tensor, bias: Tensor | None) -> nn.Linear:
     """A Linear layer with copies of the given weight (out, in) and bias (out,)."""
     out_features, in_features = weight.shape
-    linear = skip_init(
-        nn.Linear, in_features, out_features, bias is not None, device=weight.device, dtype=weight.dtype
-    )
+    linear = skip_init(nn.Linear, in_features, out_features, bias is not None, device=weight.device, dtype=weight.dtype)
     linear.weight.data.copy_(weight.detach())
     if bias is not None:
         linear.bias.data.copy_(bias.detach())

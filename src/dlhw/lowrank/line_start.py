@@ -19,9 +19,7 @@ def shortest_path(distances: Tensor) -> list[int]:
         for last in range(c):
             if visited >> last & 1 and visited != 1 << last:
                 before = visited ^ 1 << last
-                best[visited, last] = min(
-                    (best[before, j][0] + d[j][last], j) for j in range(c) if before >> j & 1
-                )
+                best[visited, last] = min((best[before, j][0] + d[j][last], j) for j in range(c) if before >> j & 1)
     visited = (1 << c) - 1
     last = min(range(c), key=lambda j: best[visited, j][0])
     order = []
@@ -39,15 +37,18 @@ def line_start(
     At rank 1 all logits are linear in one number z = w^T x, so z must hold the classes in an order, and the
     truncated SVD of the trained weight, which knows of no order, leaves most of them unreachable. Here the
     order is the shortest path through the class means in the metric of the within-class covariance
-    (neighbours on the line are those classes that are near anyway), the class c at place p_c of this order is
-    the target of a ridge regression from the features (batch, n), the last layer's inputs, and the logits are
-    those of a linear discriminant on z,
+    (neighbours on the line are those classes that are near anyway). The class c gets a place p_c, at equal
+    distances from -1 to 1 in this order; a ridge regression from the features (batch, n), the last layer's
+    inputs, to the place of their class gives w; and the logits are those of a linear discriminant on z,
 
-        logit_c = (m_c z - m_c^2 / 2) / s^2,   m_c = E[z | c],   s^2 = E[(z - m_c)^2],
+        logit_c = (p_c z - p_c^2 / 2) / s^2,   s^2 = E[(z - p_c)^2],
 
-    so that the class with the nearest mean has the largest. `layer` gives the shape, the dtype and the
-    device; `ridge` is relative to the mean variance of the features. Raises ValueError for features or labels
-    that do not fit the layer, or a class without samples.
+    so that the class with the nearest place has the largest. (The means of z within the classes, in place of
+    the places, would crowd the classes that overlap; networks refine to less from there.) The two factors
+    get equal norms.
+
+    `layer` gives the shape, the dtype and the device; `ridge` is relative to the mean variance of the
+    features. Raises ValueError for features or labels that do not fit the layer, or a class without samples.
     """
     c, n = layer.out_features, layer.in_features
     X, y = features.detach().cpu().double(), labels.detach().cpu()
@@ -65,12 +66,14 @@ def line_start(
 
     places = torch.empty(c, dtype=X.dtype)
     places[order] = torch.linspace(-1, 1, c, dtype=X.dtype)
-    w = torch.linalg.solve(total + eye, X.T @ places[y] / len(X))  # (n,), ridge regression of the places
-    z = X @ w
-    m = member.T @ z / counts
-    variance = (z - m[y]).square().mean()
-    outer, inner = (m / variance)[:, None], w[None]
-    bias = -(m / variance) * (m / 2 + mean @ w)
+    target = places[y]  # (batch,)
+    w = torch.linalg.solve(total + eye, X.T @ target / len(X))  # (n,), ridge regression
+    w = w * (target @ (X @ w)) / (X @ w).square().sum()  # undoes the ridge's shrinkage
+    variance = (X @ w - target).square().mean()
+
+    outer, bias = places / variance, -(places / variance) * (places / 2 + mean @ w)
+    balance = (outer.norm() / w.norm()).sqrt()
+    outer, inner = outer[:, None] / balance, w[None] * balance
     like = next(layer.parameters())
     return LowRankLinear.from_factors(outer.to(like), inner.to(like), bias.to(like))
 

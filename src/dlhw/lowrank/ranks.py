@@ -80,9 +80,7 @@ def ranks_from_budget(budget: int, spectra: Mapping[str, Tensor], shapes: Shapes
     """
     smallest = sum(m + n for m, n in shapes.values())
     if isinstance(budget, bool) or not isinstance(budget, int) or budget < smallest:
-        raise ValueError(
-            f"budget must be an integer of at least {smallest} (rank 1 for each layer), but is {budget!r}"
-        )
+        raise ValueError(f"budget must be an integer of at least {smallest} (rank 1 for each layer), but is {budget!r}")
     gains = {name: (S.double().square() / sum(shapes[name])).tolist() for name, S in spectra.items()}
     ranks = dict.fromkeys(shapes, 1)
     left = budget - smallest

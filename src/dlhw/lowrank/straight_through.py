@@ -42,9 +42,7 @@ class StraightThroughLinear(nn.Module):
     ) -> None:
         super().__init__()
         if projection not in get_args(Projection):
-            raise ValueError(
-                f"projection must be one of {', '.join(get_args(Projection))}, but is {projection!r}"
-            )
+            raise ValueError(f"projection must be one of {', '.join(get_args(Projection))}, but is {projection!r}")
         if isinstance(oversample, bool) or not isinstance(oversample, int) or oversample < 0:
             raise ValueError(f"oversample is a number of extra columns, at least 0, but is {oversample!r}")
         self.out_features, self.in_features = weight.shape
@@ -56,6 +54,7 @@ class StraightThroughLinear(nn.Module):
         if projection == "subspace" and not self.full_rank:
             self.subspace = WarmSubspace(self.weight.detach(), self.rank, oversample)
         self._cache: tuple[Tensor, tuple[Tensor, Tensor, Tensor]] | None = None
+        self.register_forward_pre_hook(_do_nothing)
 
     @classmethod
     def from_linear(
@@ -108,13 +107,15 @@ class StraightThroughLinear(nn.Module):
         )
 
 
+def _do_nothing(module: nn.Module, args: tuple[Any, ...]) -> None:
+    """A hook that keeps nn.TransformerEncoderLayer off its fast path, which reads `weight` past the layer."""
+
+
 class _LowRankProduct(torch.autograd.Function):
     """y = x (outer inner)^T + bias, with the gradient of the product passed straight on to the weight."""
 
     @staticmethod
-    def forward(
-        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, outer: Tensor, inner: Tensor
-    ) -> Tensor:
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, outer: Tensor, inner: Tensor) -> Tensor:
         ctx.save_for_backward(x, outer, inner)
         return F.linear(F.linear(x, inner), outer, bias)
 
@@ -164,9 +165,7 @@ def export(model: nn.Module, split: Split = "left") -> tuple[nn.Module, Compress
     Linear layers. Raises ValueError if the model has no straight-through layer.
     """
     model = copy.deepcopy(model)
-    layers = {
-        name: module for name, module in model.named_modules() if isinstance(module, StraightThroughLinear)
-    }
+    layers = {name: module for name, module in model.named_modules() if isinstance(module, StraightThroughLinear)}
     if not layers:
         raise ValueError("nothing to export: the model has no StraightThroughLinear layer")
     replacements: dict[nn.Module, nn.Module] = {}
@@ -178,9 +177,7 @@ def export(model: nn.Module, split: Split = "left") -> tuple[nn.Module, Compress
         U, S, Vh = layer.exact_svd()
         k = layer.rank
         outer, inner = split_factors(U[:, :k], S[:k], Vh[:k], split)
-        replacements[layer] = LowRankLinear.from_factors(
-            outer.to(layer.weight), inner.to(layer.weight), layer.bias
-        )
+        replacements[layer] = LowRankLinear.from_factors(outer.to(layer.weight), inner.to(layer.weight), layer.bias)
         error = float(eckart_young_error(S, relative=True)[k])
         rows.append(LayerRow.count(name, matrix_shape(layer.weight), k, layer.bias is not None, False, error))
     return replace_modules(model, replacements), CompressionTable(tuple(rows))

@@ -22,9 +22,7 @@ def linear_layers(model: nn.Module, skip: str | Collection[str] = ()) -> dict[st
         id(parameter) for module in model.modules() if type(module) is not nn.Linear
         for parameter in module.parameters(recurse=False)
     }  # fmt: skip
-    factors = {
-        part for module in model.modules() if isinstance(module, LowRankLinear) for part in module.children()
-    }
+    factors = {part for module in model.modules() if isinstance(module, LowRankLinear) for part in module.children()}
     layers = {
         name: module for name, module in model.named_modules()
         if type(module) is nn.Linear and module not in factors and id(module.weight) not in owned_elsewhere

@@ -59,9 +59,7 @@ def rank_for_energy(singular_values: Tensor, energy: float) -> int:
     Energy 1 gives the numerical rank. Raises ValueError outside (0, 1].
     """
     if isinstance(energy, bool) or not isinstance(energy, int | float) or not 0 < energy <= 1:
-        raise ValueError(
-            f"energy is the share of the squared singular values to keep, in (0, 1], but is {energy!r}"
-        )
+        raise ValueError(f"energy is the share of the squared singular values to keep, in (0, 1], but is {energy!r}")
     lost = eckart_young_error(singular_values, relative=True).square()
     allowed = max(1 - energy, torch.finfo(singular_values.dtype).eps ** 2 * len(lost))  # 0 up to rounding
     return max(1, int((lost > allowed).sum()))

@@ -15,6 +15,13 @@ from dlhw.models.epoch_sums import EpochSums
 Batch = tuple[Tensor, Tensor]
 
 
+def decay_matrices_only(net: nn.Module) -> list[dict[str, Any]]:
+    """Parameter groups in which weight decay acts on weight matrices, and not on biases or BatchNorm."""
+    matrices = [parameter for parameter in net.parameters() if parameter.ndim > 1]
+    vectors = [parameter for parameter in net.parameters() if parameter.ndim <= 1]
+    return [{"params": matrices}, {"params": vectors, "weight_decay": 0.0}]
+
+
 class Classifier(pl.LightningModule):
     """Cross entropy (nats) and accuracy on `train`, `val` and `test`, one value an epoch.
 
@@ -88,7 +95,7 @@ class Classifier(pl.LightningModule):
         self.log_dict(self.sums.pop(split), sync_dist=True)
 
     def configure_optimizers(self) -> Any:
-        optimizer = self.make_optimizer(self.net.parameters())
+        optimizer = self.make_optimizer(decay_matrices_only(self.net))
         if self.make_scheduler is None:
             return optimizer
         scheduler = self.make_scheduler(optimizer, num_steps=int(self.trainer.estimated_stepping_batches))

@@ -16,8 +16,6 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
 class MLP(nn.Module):
     """Fully connected layers with biases: [Linear, (BatchNorm), activation, (Dropout)] x hidden, Linear.
 
-    He's normal initialisation (He et al. 2015, eq. 10), biases zero.
-
     Inputs of any shape (batch, ...) are flattened; the output is (batch, num_outputs) of logits.
     """
 
@@ -42,13 +40,6 @@ class MLP(nn.Module):
                 layers.append(nn.Dropout(dropout))
         layers.append(nn.Linear(widths[-1], num_outputs))
         self.layers = nn.Sequential(*layers)
-        self.apply(initialise)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.layers(x.flatten(1))
-
-
-def initialise(module: nn.Module) -> None:
-    if isinstance(module, nn.Linear):
-        nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-        nn.init.zeros_(module.bias)

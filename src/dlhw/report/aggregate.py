@@ -62,16 +62,12 @@ def read_sweep(folder: Path) -> Sweep:
     """Reads the job folders below `folder`. Raises ValueError if there is none."""
     jobs = read_jobs(folder)
     if not jobs:
-        raise ValueError(
-            f"{folder} holds neither a run's results.json nor jobs (folders with overrides.yaml)"
-        )
+        raise ValueError(f"{folder} holds neither a run's results.json nor jobs (folders with overrides.yaml)")
     done = [job for job in jobs if job.error is None]
     swept = swept_keys(jobs)
     specs = [job.results.get("sweep") or {} for job in done]
     wanted = [y for spec in specs for y in spec.get("y", [])]
-    wanted = wanted or [
-        job.results["optimized_metric"] for job in done if job.results.get("optimized_metric")
-    ]
+    wanted = wanted or [job.results["optimized_metric"] for job in done if job.results.get("optimized_metric")]
     axes = {spec.get("x") for spec in specs}
     return Sweep(
         folder=folder,

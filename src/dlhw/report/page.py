@@ -69,8 +69,7 @@ def plain_table(
     """A table of raw values; the columns named in `in_percent` hold fractions."""
     show = [percent if column in in_percent else number for column in columns]
     cells = [
-        [Cell(shown(v), float(v) if is_number(v) else None) for shown, v in zip(show, row, strict=True)]
-        for row in rows
+        [Cell(shown(v), float(v) if is_number(v) else None) for shown, v in zip(show, row, strict=True)] for row in rows
     ]
     return Table(title, list(columns), cells, note)
 

@@ -29,9 +29,7 @@ def run_report(folder: Path | str) -> Path:
             plain_table(t["title"], t["columns"], t["rows"], t.get("note", ""), t.get("percent", ()))
             for t in results.get("tables", [])
         ],
-        details=[
-            table for table in (_layers(results), _metrics(results), _epochs(folder / "metrics.csv")) if table
-        ],
+        details=[table for table in (_layers(results), _metrics(results), _epochs(folder / "metrics.csv")) if table],
         energy=_energy(results.get("energy") or {}),
         overrides=_text_of(folder / "overrides.yaml"),
         config=_text_of(folder / "config.yaml"),

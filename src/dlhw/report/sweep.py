@@ -54,9 +54,7 @@ def _csv(sweep: Sweep) -> str:
         config = [job.overrides.get(key) for key in sweep.swept]
         values = [job.measured.get(name) for name in names]
         status = "ok" if job.error is None else "failed"
-        writer.writerow(
-            [job.name, *config, *(v if is_number(v) else None for v in values), status, job.error]
-        )
+        writer.writerow([job.name, *config, *(v if is_number(v) else None for v in values), status, job.error])
     return file.getvalue()
 
 

@@ -1,0 +1,97 @@
+"""A run that was killed or interrupted ends with the bits of one that was not."""
+
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Popen
+from tests.helpers import KILLABLE, SMALL_SVD, Finished, error_line, same_bits, small
+
+MLP = [
+    *small("mnist_mlp", num_epochs=4),
+    *KILLABLE,
+    "model.net.dropout=0.2",
+    "model.net.batch_norm=true",
+    "augment=affine",
+    "scheduler=onecycle",
+]
+STE = ["experiment=svd_ste", *SMALL_SVD, *KILLABLE, "trainer.max_epochs=4"]
+
+
+def only_run(outputs: Path, name: str) -> Path:
+    (folder,) = (outputs / name).iterdir()
+    return folder
+
+
+def assert_same(one: Finished, other: Finished) -> None:
+    assert same_bits(one.weights("last"), other.weights("last"))
+    assert same_bits(one.weights("best"), other.weights("best"))
+    assert (one.folder / "metrics.csv").read_bytes() == (other.folder / "metrics.csv").read_bytes()
+    assert one.results["metrics"] == other.results["metrics"]
+    assert one.results["checkpoint"] == other.results["checkpoint"]
+
+
+@pytest.mark.parametrize(
+    ("name", "overrides", "step", "rows_then"),
+    [("mnist_mlp", MLP, 25, 2), ("svd_ste", STE, 33, 3), ("mnist_mlp", MLP, 4, None)],
+    ids=["mnist_mlp", "svd_ste", "before the first epoch has ended"],
+)
+def test_killed_and_resumed(
+    train, run_experiment, outputs: Path, name: str, overrides: list[str], step: int, rows_then: int | None
+) -> None:
+    killed = train(*overrides, env={"KILL_AT_STEP": str(step)})
+    assert killed.returncode == -signal.SIGKILL
+    folder = Finished(only_run(outputs, name))
+    assert not (folder.folder / "results.json").exists()
+    assert (folder.folder / "metrics.csv").exists() == (rows_then is not None)
+    assert rows_then is None or len(folder.rows) == rows_then
+
+    resumed = train(f"resume={folder.folder}")
+    assert resumed.returncode == 0, resumed.stderr
+    assert_same(folder, run_experiment(*overrides))
+
+    again = train(f"resume={folder.folder}", script="tests/without_torch.py")
+    assert again.returncode == 1
+    assert f"resume={folder.folder}: this run is finished" in error_line(again.stderr)
+
+
+def wait_for(condition, process: Popen, seconds: float = 120) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end, "nothing happened"
+        time.sleep(0.02)
+
+
+def test_ctrl_c_says_how_to_go_on(start_training, train, run_experiment, outputs: Path) -> None:
+    overrides = small("mnist_mlp", num_epochs=100)
+    process = start_training(*overrides)
+    wait_for(lambda: list(outputs.glob("mnist_mlp/*/metrics.csv")), process)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=60)
+    folder = Finished(only_run(outputs, "mnist_mlp"))
+    assert process.returncode == 130
+    assert f"python train.py resume={folder.folder}" in stderr
+    assert "Traceback" not in stderr
+    assert 1 <= len(folder.rows) < 100
+
+    resumed = train(f"resume={folder.folder}")
+    assert resumed.returncode == 0, resumed.stderr
+    assert_same(folder, run_experiment(*overrides))
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_does_not(run_experiment) -> None:
+    overrides = [*small("mnist_mlp", num_epochs=2), "model.net.dropout=0.2", "augment=affine"]
+    one, same, other = (run_experiment(*overrides, f"seed={seed}") for seed in (0, 0, 1))
+    assert_same(one, same)
+    assert not same_bits(one.weights(), other.weights())
+    assert one.results["metrics"] != other.results["metrics"]
+
+
+def test_a_resumed_run_takes_its_own_settings(train, tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("name: mnist_mlp\n")
+    done = train(f"resume={tmp_path}", "trainer.max_epochs=9", script="tests/without_torch.py")
+    assert done.returncode == 1
+    assert "leave out trainer.max_epochs=9" in error_line(done.stderr)
