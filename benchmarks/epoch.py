@@ -20,8 +20,6 @@ from torchvision import transforms
 
 from dlhw import run
 from dlhw.config import compose_config
-from dlhw.record import Record
-from dlhw.start import Start
 
 
 class Stopwatch(pl.callbacks.Checkpoint):
@@ -122,12 +120,12 @@ def main(overrides: list[str], epochs: int = 7) -> None:
 def own_against_bare(cfg: Any, data: Any) -> tuple[float, float]:
     run.quiet()
     with tempfile.TemporaryDirectory() as folder:
-        record, start = Record(Path(folder)), Start(instantiate(cfg.model.net))
+        net = instantiate(cfg.model.net)
         bare = bare_epoch(instantiate(cfg.model.net), data.parts["train"], data.parts["val"])
         bare_seconds: list[float] = []
         watch = Stopwatch(between=lambda: bare_seconds.append(bare()))
-        callbacks = [*run.make_callbacks(cfg, record, start)[0], watch]
-        module = run.make_module(cfg, start.net, data)
+        callbacks = [*run.make_callbacks(cfg, Path(folder))[0], watch]
+        module = run.make_module(cfg, net, data)
         run.make_trainer(cfg, Path(folder), callbacks).fit(module, datamodule=data)
     return statistics.median(watch.seconds[1:]), statistics.median(bare_seconds[1:])
 

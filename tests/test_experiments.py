@@ -81,7 +81,10 @@ def test_checkpoints_hold_tensors_and_plain_values_only(finished: Finished) -> N
     expected = ["best.ckpt", "last.ckpt"] if finished.config.trainer.max_epochs else []
     assert [file.name for file in files] == expected
     for file in files:
-        assert torch.load(file, weights_only=True)["state_dict"]
+        content = torch.load(file, weights_only=True)
+        assert content["state_dict"]
+        if file.name == "last.ckpt":
+            assert content["epoch"] == finished.config.trainer.max_epochs - 1
 
 
 def test_nothing_temporary_is_left(finished: Finished, shared_outputs: Path) -> None:

@@ -42,7 +42,7 @@ def main(app: Callable[[], Any]) -> None:
         SweepEnd.check()
     except JobFailed as failed:
         if wants_traceback:
-            raise failed.__cause__ or failed
+            raise (failed.__cause__ or failed) from None
         sys.exit(f"error: {explained(failed.__cause__)}")
     except Exception as error:
         SweepEnd.remove_unused()

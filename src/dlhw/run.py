@@ -21,7 +21,7 @@ from torch import nn
 
 from dlhw import baseline, checkpoints
 from dlhw.callbacks.energy import Energy
-from dlhw.callbacks.metrics_csv import MetricsCsv
+from dlhw.callbacks.metrics_csv import callbacks_of, epochs_of
 from dlhw.callbacks.progress import EpochLines
 from dlhw.callbacks.recorder import Recorder
 from dlhw.config import checkpoint_to_resume, experiments
@@ -49,7 +49,6 @@ def run(cfg: DictConfig, folder: Path) -> dict[str, Any]:
         UserError: something the user can mend, in one line.
     """
     quiet()
-    started = time.perf_counter()
     checkpoint = checkpoint_to_resume(cfg, folder)
     save_config(cfg, folder)
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
@@ -57,11 +56,14 @@ def run(cfg: DictConfig, folder: Path) -> dict[str, Any]:
     data = instantiate(cfg.data, seed=cfg.seed)
     data.setup()
     start = make_start(cfg, data)
+    started = time.perf_counter()  # the baseline's time is its own run's
     module = make_module(cfg, start.net, data)
     record = Record(folder)
     record.facts |= first_facts(cfg, data, start.net)
     record.metrics |= start.metrics
-    callbacks, recorders = make_callbacks(cfg, record, start)
+    callbacks, recorders = make_callbacks(cfg, folder)
+    for recorder in recorders:
+        recorder.record, recorder.start, recorder.data = record, start, data
     trainer = make_trainer(cfg, folder, callbacks)
 
     if not trainer.is_global_zero:
@@ -79,7 +81,7 @@ def run(cfg: DictConfig, folder: Path) -> dict[str, Any]:
     else:
         trainer.validate(module, datamodule=data, verbose=False)
         record.metrics |= measured(trainer)
-    trainer.callbacks += recorders  # type: ignore[attr-defined]  # not before: Lightning calls each of them six times a step
+    callbacks_of(trainer).extend(recorders)  # not before: Lightning calls each callback six times a step
     trainer.test(module, datamodule=data, verbose=False)
     record.metrics |= measured(trainer)
     if not trainer.is_global_zero:
@@ -136,18 +138,17 @@ def make_module(cfg: DictConfig, net: nn.Module, data: Any) -> pl.LightningModul
     )
 
 
-def make_callbacks(cfg: DictConfig, record: Record, start: Start) -> tuple[list[Callback], list[Recorder]]:
+def make_callbacks(cfg: DictConfig, folder: Path) -> tuple[list[Callback], list[Recorder]]:
     """The callbacks that act during training, and those that draw and tabulate at the test."""
     callbacks: list[Callback] = []
     recorders: list[Recorder] = []
     for settings in cfg.callbacks.values():
         callback = instantiate(settings)
         if isinstance(callback, Recorder):
-            callback.record, callback.start = record, start
             recorders.append(callback)
             continue
         if isinstance(callback, ModelCheckpoint):
-            callback.dirpath = str(record.folder / "checkpoints")
+            callback.dirpath = str(folder / "checkpoints")
         callbacks.append(callback)
     callbacks.append(RichProgressBar(refresh_rate=20) if attended() else EpochLines())
     return callbacks, recorders
@@ -201,7 +202,7 @@ def measured(trainer: pl.Trainer) -> dict[str, float]:
 
 def find(trainer: pl.Trainer, kind: type[Kind]) -> Kind | None:
     """The trainer's first callback of a kind."""
-    return next((callback for callback in trainer.callbacks if isinstance(callback, kind)), None)
+    return next((callback for callback in callbacks_of(trainer) if isinstance(callback, kind)), None)
 
 
 def first_facts(cfg: DictConfig, data: Any, net: nn.Module) -> dict[str, Any]:
@@ -223,9 +224,9 @@ def first_facts(cfg: DictConfig, data: Any, net: nn.Module) -> dict[str, Any]:
 
 
 def last_facts(trainer: pl.Trainer, seconds: float) -> dict[str, Any]:
-    energy, history = find(trainer, Energy), find(trainer, MetricsCsv)
+    energy = find(trainer, Energy)
     return {
-        "epochs": len(history.rows) if history else trainer.current_epoch,
+        "epochs": len(epochs_of(trainer).rows),
         "wall_seconds": round(seconds, 2),
         "energy": energy.result() if energy else {"kwh": None, "co2eq_kg": None, "method": "not asked for"},
         "device": str(trainer.strategy.root_device),

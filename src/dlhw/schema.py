@@ -4,6 +4,7 @@ Hydra has refused unknown keys by then; here each value is held against its type
 that depend on one another (a rank and the layers it is for) against each other.
 """
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -127,7 +128,7 @@ class RunConfig(Strict):
     ranks: list[Rank] | None = None
     compression: Annotated[float, Field(ge=1, allow_inf_nan=False)] | None = None
     inner_bias: bool = False
-    line_start: bool = False
+    ordered_start: bool = False
     truncation: Annotated[str, one_of("plain", "whitened")] = "plain"
     projection: Annotated[str, one_of("subspace", "exact")] = "subspace"
 
@@ -164,7 +165,7 @@ def first_line(error: ValidationError) -> str:
 def check_ranks(config: RunConfig) -> None:
     """A rank must fit at least one of the layers it is for; each layer caps it at its own full rank."""
     sizes = [config.data.num_features, *config.model.net.hidden]
-    largest = max(min(pair) for pair in zip(sizes, sizes[1:], strict=False))
+    largest = max(min(pair) for pair in pairwise(sizes))
     for key, value in [("rank", config.rank), *(("ranks", value) for value in config.ranks or [])]:
         if isinstance(value, int) and value > largest:
             widths = "-".join(str(size) for size in [*sizes, config.data.num_classes])

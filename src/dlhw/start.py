@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from torch import Tensor, nn
 
 from dlhw import lowrank
+from dlhw.lowrank.straight_through import Projection
+from dlhw.lowrank.svd import Rank, Split
 from dlhw.metrics.classification import Evaluation, evaluate
 
 if TYPE_CHECKING:
     from dlhw.data.images import ImageData
-
-Rank = int | str
 
 
 @dataclass
@@ -53,16 +53,16 @@ def factorised(
     rank: Rank | None = None,
     compression: float | None = None,
     truncation: str = "plain",
-    split: str = "right",
+    split: Split = "right",
     inner_bias: bool = False,
     skip_last: bool = True,
-    line_start: bool = False,
+    ordered_start: bool = False,
 ) -> Make:
     """Each weight replaced by two factors, from the plain or the activation-aware (whitened) SVD.
 
-    With `line_start`, an output layer of rank 1 starts with the classes in a good order along its line
-    instead of from its own SVD (see `dlhw.lowrank.line_start`); the accuracy of the SVD alone is kept as
-    `truncated/test_acc`.
+    With `ordered_start`, an output layer of rank 1 or 2 starts with the classes in a good order along a line or
+    around a circle instead of from its own SVD (see `dlhw.lowrank.ordered_start`); the accuracy of the SVD alone is
+    kept as `truncated/test_acc`.
     """
 
     def make(net: nn.Module, data: "ImageData") -> Start:
@@ -77,31 +77,31 @@ def factorised(
             calibration=calibration(data, truncation),
         )
         start = Start(compressed, baseline, table)
-        if line_start and table.layers[-1].rank == 1:
+        if ordered_start and table.layers[-1].rank <= 2:
             start.metrics["truncated/test_acc"] = evaluate(compressed, data.loader("test")).accuracy
-            put_classes_on_a_line(compressed, table.layers[-1].name, *data.calibration())
+            put_classes_in_order(compressed, table.layers[-1].name, *data.calibration())
         return start
 
     return make
 
 
-def put_classes_on_a_line(net: nn.Module, name: str, inputs: Tensor, labels: Tensor) -> None:
-    """Replace the rank-1 layer `name` of a classifier by one that orders the classes along its line."""
+def put_classes_in_order(net: nn.Module, name: str, inputs: Tensor, labels: Tensor) -> None:
+    """Replace the output layer `name`, of rank 1 or 2, by one that has the classes in a good order."""
     layer = net.get_submodule(name)
     assert isinstance(layer, lowrank.LowRankLinear)
     features: list[Tensor] = []
     hook = layer.register_forward_hook(lambda _, args, __: features.append(args[0]))
     evaluate(net, [(inputs, labels)])
     hook.remove()
-    line = lowrank.line_start(layer, features[0], labels)
+    ordered = lowrank.ordered_start(layer, features[0], labels, layer.rank)
     inner_bias = layer.inner.bias is not None
     net.set_submodule(
         name,
-        lowrank.LowRankLinear.from_factors(line.outer.weight, line.inner.weight, line.outer.bias, inner_bias),
+        lowrank.LowRankLinear.from_factors(ordered.outer.weight, ordered.inner.weight, ordered.outer.bias, inner_bias),
     )
 
 
-def straight_through(rank: Rank, projection: str = "subspace", skip_last: bool = True) -> Make:
+def straight_through(rank: Rank, projection: Projection = "subspace", skip_last: bool = True) -> Make:
     """The weights kept as parameters, the forward pass through their rank-k projections."""
 
     def make(net: nn.Module, data: "ImageData") -> Start:

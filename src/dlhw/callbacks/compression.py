@@ -8,12 +8,15 @@ from dlhw import lowrank
 from dlhw.callbacks.recorder import Recorder
 from dlhw.figures import confusion_matrix
 from dlhw.files import replacing
+from dlhw.metrics.parameters import num_parameters
+from dlhw.models.classifier import Classifier
 
 
 class CompressionReport(Recorder):
     """Tables and figures of a run that starts from a compressed baseline."""
 
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        assert isinstance(pl_module, Classifier)
         net, table = pl_module.net, self.start.table
         if any(isinstance(layer, lowrank.StraightThroughLinear) for layer in net.modules()):
             net, table = lowrank.export(net)
@@ -21,7 +24,7 @@ class CompressionReport(Recorder):
         self.record.add_table("Compression by layer", table.columns, table.rows())
         self._sizes(net)
         self._accuracies(trainer)
-        self._confusion_before(trainer)
+        self._confusion_before()
         self._save(net)
 
     def _sizes(self, net: nn.Module) -> None:
@@ -43,12 +46,11 @@ class CompressionReport(Recorder):
         columns = ["network", "parameters", "test accuracy"]
         self.record.add_table("Accuracy and size", columns, rows, percent=["test accuracy"])
 
-    def _confusion_before(self, trainer: pl.Trainer) -> None:
+    def _confusion_before(self) -> None:
         assert self.start.before is not None
-        data = trainer.datamodule
         title = f"{self.record.facts['experiment']}: confusion matrix before training"
         figure = confusion_matrix(
-            self.start.before.confusion.cpu().numpy(), data.class_names, title=title, data_name=data.title
+            self.start.before.confusion.cpu().numpy(), self.data.class_names, title=title, data_name=self.data.title
         )
         caption = "Counts of the test set right after the compression, before any training."
         self.record.add_figure(figure, "confusion_before", title, caption)
@@ -60,7 +62,3 @@ class CompressionReport(Recorder):
         size = (self.record.folder / "factors.pt").stat().st_size
         self.record.metrics["factors/bytes"] = size
         self.record.notes.append(f"The exported factors are in factors.pt ({size / 1e6:.2f} MB).")
-
-
-def num_parameters(net: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in net.parameters())

@@ -2,7 +2,7 @@
 
 import pytorch_lightning as pl
 
-from dlhw.callbacks.metrics_csv import MetricsCsv
+from dlhw.callbacks.metrics_csv import epochs_of
 from dlhw.callbacks.recorder import Recorder
 from dlhw.figures import curves
 
@@ -11,15 +11,14 @@ class Curves(Recorder):
     """Draws the run's learning curves when training has ended, the chosen epoch marked."""
 
     def on_test_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        tables = [callback for callback in trainer.callbacks if isinstance(callback, MetricsCsv)]
-        if not tables or not tables[0].rows:
+        history = epochs_of(trainer).history()
+        if not history:
             return
-        history = tables[0].history()
         title = f"{self.record.facts['experiment']}: loss and accuracy by epoch"
         figure = curves(
             history,
             title=title,
-            data_name=self.record.facts["dataset"]["name"],
+            data_name=self.data.title,
             chosen_epoch=self.record.facts.get("chosen_epoch"),
         )
         caption = (

@@ -11,6 +11,16 @@ from pytorch_lightning.callbacks import Checkpoint
 from dlhw.files import write_atomically
 
 
+def epochs_of(trainer: pl.Trainer) -> "MetricsCsv":
+    """The trainer's record of its epochs; an empty one where it keeps none."""
+    kept = [callback for callback in callbacks_of(trainer) if isinstance(callback, MetricsCsv)]
+    return kept[0] if kept else MetricsCsv()
+
+
+def callbacks_of(trainer: pl.Trainer) -> list[pl.Callback]:
+    return trainer.callbacks  # type: ignore[attr-defined]  # set without a declaration in Lightning
+
+
 class MetricsCsv(Checkpoint):
     """Writes every metric logged in an epoch to `metrics.csv`; its rows travel in the checkpoint.
 
@@ -25,7 +35,7 @@ class MetricsCsv(Checkpoint):
         rate = trainer.optimizers[0].param_groups[0]["lr"]
         measured = {name: value.item() for name, value in sorted(trainer.callback_metrics.items())}
         self.rows.append({"epoch": trainer.current_epoch + 1, **measured, "lr": rate})
-        if trainer.is_global_zero and not trainer.fast_dev_run:
+        if trainer.is_global_zero and not trainer.fast_dev_run:  # type: ignore[attr-defined]
             write_atomically(Path(trainer.default_root_dir) / "metrics.csv", self.text())
 
     def text(self) -> str:

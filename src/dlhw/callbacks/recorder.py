@@ -2,12 +2,17 @@
 
 from pytorch_lightning import Callback
 
+from dlhw.data.images import ImageData
 from dlhw.record import Record
 from dlhw.start import Start
 
 
 class Recorder(Callback):
-    """A callback with access to the run's record and to its start, which `run` hands over before training."""
+    """A callback that draws or tabulates at the test; `run` hands it the run's record, start and data.
+
+    It joins the trainer after training: a callback that only waits costs every step as much as one that acts.
+    """
 
     record: Record
     start: Start
+    data: ImageData

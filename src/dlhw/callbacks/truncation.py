@@ -6,13 +6,12 @@ from collections.abc import Sequence
 import pytorch_lightning as pl
 
 from dlhw import lowrank
-from dlhw.callbacks.compression import num_parameters
 from dlhw.callbacks.recorder import Recorder
 from dlhw.figures import metric_against, singular_values
+from dlhw.lowrank.svd import Rank
 from dlhw.metrics.classification import evaluate
+from dlhw.metrics.parameters import num_parameters
 from dlhw.start import calibration, last_linear
-
-Rank = int | str
 
 
 class TruncationCurve(Recorder):
@@ -29,10 +28,10 @@ class TruncationCurve(Recorder):
         with warnings.catch_warnings():
             # the table shows each rank's share of the baseline's parameters: no need to warn of the large ones
             warnings.simplefilter("ignore", lowrank.CompressionWarning)
-            self._show(trainer)
+            self._show()
 
-    def _show(self, trainer: pl.Trainer) -> None:
-        data, baseline = trainer.datamodule, self.start.baseline
+    def _show(self) -> None:
+        data, baseline = self.data, self.start.baseline
         assert baseline is not None
         skip = [last_linear(baseline)]
         plain = lowrank.decompose(baseline, skip=skip)
@@ -92,7 +91,7 @@ class TruncationCurve(Recorder):
         title = "Singular values of the baseline's weights"
         spectra = {name: layer.S.cpu().numpy() for name, layer in decomposition.layers.items()}
         figure = singular_values(
-            spectra, title=title, data_name=data_name, ranks=[r for r in self.ranks if r != "full"]
+            spectra, title=title, data_name=data_name, ranks=[rank for rank in self.ranks if isinstance(rank, int)]
         )
         self.record.add_figure(
             figure, "singular_values", title, "How fast the singular values decay, and the energy they hold."

@@ -97,7 +97,7 @@ class ImageData(pl.LightningDataModule):
 
     def train_dataloader(self) -> BatchLoader:
         world = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-        overfits = self.trainer is not None and self.trainer.overfit_batches > 0  # on the same few batches again
+        overfits = self.trainer is not None and self.trainer.overfit_batches > 0  # type: ignore[attr-defined]  # on the same few batches again
         part = self.parts["train"]
         return BatchLoader(
             part if self.passes == 1 else tuple(torch.cat([tensor] * self.passes) for tensor in part),

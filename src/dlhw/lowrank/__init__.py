@@ -3,7 +3,7 @@
 from dlhw.lowrank.batch_norm import fold_batch_norm
 from dlhw.lowrank.compress import CompressionWarning, Decomposition, compress, decompose
 from dlhw.lowrank.layers import LowRankLinear
-from dlhw.lowrank.line_start import line_start
+from dlhw.lowrank.ordered_start import ordered_start
 from dlhw.lowrank.shrinkage import shrink_singular_values_
 from dlhw.lowrank.straight_through import StraightThroughLinear, export, straight_through
 from dlhw.lowrank.svd import (
@@ -28,7 +28,7 @@ __all__ = [
     "eckart_young_error",
     "export",
     "fold_batch_norm",
-    "line_start",
+    "ordered_start",
     "rank_for_energy",
     "rank_for_parameters",
     "resolve_rank",

@@ -10,7 +10,8 @@ from dlhw.lowrank.svd import at_least_float32
 def shrink_singular_values_(weight: Tensor, threshold: float) -> Tensor:
     """Lower every singular value of a matrix (m, n) by `threshold`, in place, those below it to zero.
 
-    This is singular value thresholding (Cai, Candes and Shen, 2010, eq. 1.6), the proximal operator of threshold * ||W||_*:
+    This is singular value thresholding (Cai, Candes and Shen, 2010, eq. 1.6), the proximal operator of
+    threshold * ||W||_*:
     applied between optimizer steps it is to the nuclear norm what decoupled weight decay is to the squared norm.
     Computed from the eigendecomposition of the smaller Gram matrix, several times as fast as an SVD; the
     values it gets wrong, those near the root of the rounding error, are those it sets to zero.

@@ -5,6 +5,10 @@ from typing import Any
 from torch import nn
 
 
+def num_parameters(net: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in net.parameters())
+
+
 def count_parameters(net: nn.Module) -> dict[str, Any]:
     """The number of parameters in all, and of each layer that has some of its own."""
     layers = []

@@ -19,7 +19,7 @@ def cosine(optimizer: Optimizer, num_steps: int, warmup: float = 0.0) -> LRSched
 
 
 def one_cycle(optimizer: Optimizer, num_steps: int, warmup: float = 0.3) -> LRScheduler:
-    """Smith's one-cycle policy (arXiv:1708.07120): cosine up to `lr` and down to almost nothing, momentum against it."""
+    """Smith's one-cycle policy (arXiv:1708.07120): cosine up to `lr` and down to almost 0, momentum against it."""
     rates = [group["lr"] for group in optimizer.param_groups]
     # one step more than there are: Lightning asks for the rate after the last step too
     return OneCycleLR(optimizer, max_lr=rates, total_steps=num_steps + 1, pct_start=warmup)

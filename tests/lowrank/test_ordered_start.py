@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from dlhw.lowrank import LowRankLinear, compress, line_start
-from dlhw.lowrank.line_start import shortest_path
+from dlhw.lowrank import LowRankLinear, compress, ordered_start
+from dlhw.lowrank.ordered_start import shortest_path
 
 
 @given(st.integers(1, 7), st.integers(0, 1000))
@@ -44,7 +44,7 @@ def classes_along_a_curve(num: int) -> tuple[Tensor, Tensor]:
 
 def test_classes_on_a_line_are_told_apart_by_rank_1() -> None:
     features, labels = classes_along_a_curve(600)
-    layer = line_start(nn.Linear(8, 6), features.float(), labels)
+    layer = ordered_start(nn.Linear(8, 6), features.float(), labels)
     assert isinstance(layer, LowRankLinear)
     assert (layer.rank, layer.outer.weight.dtype) == (1, torch.float32)
     assert (layer(features.float()).argmax(1) == labels).float().mean() > 0.97
@@ -71,7 +71,7 @@ def test_it_beats_the_truncated_svd_of_a_trained_layer() -> None:
         return float((layer(features).argmax(1) == labels).double().mean())
 
     assert accuracy(trained) > 0.97
-    assert accuracy(line_start(trained, features, labels)) > accuracy(truncated) + 0.1
+    assert accuracy(ordered_start(trained, features, labels)) > accuracy(truncated) + 0.1
 
 
 @pytest.mark.parametrize(
@@ -86,4 +86,4 @@ def test_it_beats_the_truncated_svd_of_a_trained_layer() -> None:
 )
 def test_bad_data_are_refused(features: Tensor, labels: Tensor, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        line_start(nn.Linear(3, 2), features, labels)
+        ordered_start(nn.Linear(3, 2), features, labels)
