@@ -40,6 +40,16 @@ def run_in(outputs: Path, *overrides: str) -> Finished:
     return Finished(folder)
 
 
+def resume_in(folder: Path) -> Finished:
+    """What `python train.py resume=<folder>` does, in this process."""
+    from dlhw.run import run
+
+    cfg = Finished(folder).config
+    cfg.resume, cfg.ckpt_path = str(folder), "last"
+    run(cfg, folder)
+    return Finished(folder)
+
+
 @pytest.fixture
 def start_training(outputs: Path) -> Iterator[Callable[..., Popen]]:
     """Starts `python train.py ...` from the repository's root, as a user does; what still runs at the end is killed.

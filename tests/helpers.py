@@ -14,10 +14,11 @@ from dlhw.config import compose_config
 
 ROOT = Path(__file__).resolve().parents[1]
 
+# Ten steps an epoch, whatever the recipes say
+DIGITS = ["data=digits", "data.passes=1", "data.batch_size=128"]
 # The 5 x 1024 family, small enough for a test, with a baseline of its own that is trained in a second
 SMALL_SVD = [
-    "data=digits",
-    "data.passes=1",
+    *DIGITS,
     "model.net.hidden=[48,48,48,48,48]",
     "rank=8",
     'baseline.overrides=["trainer.max_epochs=2"]',
@@ -28,7 +29,7 @@ KILLABLE = ["+callbacks.kill._target_=tests.kill.KillAtStep"]
 def small(experiment: str, num_epochs: int = 2) -> list[str]:
     """Overrides that make an experiment run in seconds: embedded data, a narrow network, few epochs."""
     cfg = compose_config([f"experiment={experiment}"])
-    overrides = [f"experiment={experiment}", "data=digits", "data.passes=1"]
+    overrides = [f"experiment={experiment}", *DIGITS]
     if max(cfg.model.net.hidden) > 100:
         overrides.append(f"model.net.hidden={[48] * len(cfg.model.net.hidden)}")
     if "rank" in cfg:

@@ -93,7 +93,7 @@ def test_two_processes_that_want_one_baseline(start_training, outputs: Path) -> 
 
 def test_a_baseline_whose_training_was_killed_is_taken_over(train, run_experiment, outputs: Path) -> None:
     callback = "+callbacks.kill._target_=tests.kill.KillAtStep"
-    overrides = [*FINETUNE, f'baseline.overrides=["trainer.max_epochs=3","{callback}"]']
+    overrides = [*FINETUNE, f'baseline.overrides=["trainer.max_epochs=3","data.batch_size=128","{callback}"]']
     killed = train(*overrides, env={"KILL_AT_STEP": "15"})
     assert killed.returncode == -signal.SIGKILL
     (folder,) = baselines(outputs)

@@ -18,6 +18,10 @@ WRONG: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("-m", "experiment=mnist_mlp,mnist_mpl", "data=digits"),
         ("unknown experiment 'mnist_mpl'", "did you mean mnist_mlp"),
     ),
+    "key of the experiments that are swept": (
+        ("-m", "experiment=svd_ste,svd_finetune", "data=digits", "rank=3"),
+        ("unknown key 'rank'", "write ++rank="),
+    ),
     "no experiment": (("data=digits",), ("no experiment chosen", "python train.py")),
     "unknown key": ((*STE, "rnak=3"), ("unknown key 'rnak'", "did you mean rank")),
     "unknown key in a group": ((*STE, "optimizer.lrr=1"), ("unknown key 'optimizer.lrr'", "optimizer.lr")),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Popen
+from tests.conftest import Popen, resume_in
 from tests.helpers import KILLABLE, SMALL_SVD, Finished, error_line, same_bits, small
 
 MLP = [
@@ -17,7 +17,7 @@ MLP = [
     "augment=affine",
     "scheduler=onecycle",
 ]
-STE = ["experiment=svd_ste", *SMALL_SVD, *KILLABLE, "trainer.max_epochs=4"]
+STE = ["experiment=svd_ste", *SMALL_SVD, *KILLABLE, "trainer.max_epochs=4", "optimizer.lr=0.01"]
 
 
 def only_run(outputs: Path, name: str) -> Path:
@@ -34,24 +34,26 @@ def assert_same(one: Finished, other: Finished) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "overrides", "step", "rows_then"),
-    [("mnist_mlp", MLP, 25, 2), ("svd_ste", STE, 33, 3), ("mnist_mlp", MLP, 4, None)],
+    ("name", "overrides", "step", "num_rows"),
+    [("mnist_mlp", MLP, 25, 2), ("svd_ste", STE, 33, 3), ("mnist_mlp", MLP, 4, 0)],
     ids=["mnist_mlp", "svd_ste", "before the first epoch has ended"],
 )
 def test_killed_and_resumed(
-    train, run_experiment, outputs: Path, name: str, overrides: list[str], step: int, rows_then: int | None
+    train, run_experiment, outputs: Path, name: str, overrides: list[str], step: int, num_rows: int
 ) -> None:
     killed = train(*overrides, env={"KILL_AT_STEP": str(step)})
     assert killed.returncode == -signal.SIGKILL
     folder = Finished(only_run(outputs, name))
     assert not (folder.folder / "results.json").exists()
-    assert (folder.folder / "metrics.csv").exists() == (rows_then is not None)
-    assert rows_then is None or len(folder.rows) == rows_then
+    assert (folder.folder / "metrics.csv").exists() == (num_rows > 0)
+    assert not num_rows or len(folder.rows) == num_rows
 
-    resumed = train(f"resume={folder.folder}")
-    assert resumed.returncode == 0, resumed.stderr
+    resume_in(folder.folder)
     assert_same(folder, run_experiment(*overrides))
 
+
+def test_a_finished_run_is_not_resumed(train, run_experiment) -> None:
+    folder = run_experiment(*small("mnist_mlp", num_epochs=1))
     again = train(f"resume={folder.folder}", script="tests/without_torch.py")
     assert again.returncode == 1
     assert f"resume={folder.folder}: this run is finished" in error_line(again.stderr)
@@ -66,7 +68,7 @@ def wait_for(condition, process: Popen, seconds: float = 120) -> None:
 
 
 def test_ctrl_c_says_how_to_go_on(start_training, train, run_experiment, outputs: Path) -> None:
-    overrides = small("mnist_mlp", num_epochs=100)
+    overrides = small("mnist_mlp", num_epochs=40)
     process = start_training(*overrides)
     wait_for(lambda: list(outputs.glob("mnist_mlp/*/metrics.csv")), process)
     process.send_signal(signal.SIGINT)
@@ -75,7 +77,7 @@ def test_ctrl_c_says_how_to_go_on(start_training, train, run_experiment, outputs
     assert process.returncode == 130
     assert f"python train.py resume={folder.folder}" in stderr
     assert "Traceback" not in stderr
-    assert 1 <= len(folder.rows) < 100
+    assert 1 <= len(folder.rows) < 40
 
     resumed = train(f"resume={folder.folder}")
     assert resumed.returncode == 0, resumed.stderr

@@ -15,6 +15,7 @@ from filelock import FileLock
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from dlhw.config import compose_config
+from dlhw.errors import UserError
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +36,10 @@ def obtain(cfg: DictConfig, train: Train) -> Path:
     """
     spec = baseline_config(cfg)
     folder = Path(spec.paths.baselines) / f"{spec.name}-{spec.data.dataset}-seed{spec.seed}-{fingerprint(spec)}"
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot write to {folder.parent}: {error.strerror}; choose another paths.baselines") from error
     with FileLock(folder.with_suffix(".lock")):
         if not (folder / "results.json").is_file():
             log.info("training the baseline %s with seed %d, once; it is kept in %s", spec.name, spec.seed, folder)

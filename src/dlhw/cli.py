@@ -165,6 +165,9 @@ def one_line(error: BaseException) -> str:
     cause = error.__cause__
     if isinstance(cause, OmegaConfBaseException) and getattr(cause, "full_key", None) is not None:
         key = cause.full_key
+        if any(arg.startswith("experiment=") and "," in arg for arg in sys.argv):
+            # Hydra composes once without what is swept, and so without what the experiments bring
+            return f"unknown key '{key}' as long as no experiment is chosen; in a sweep over experiments write ++{key}="
         return f"unknown key '{key}'{near(str(key), known_keys())}"
     return " ".join(line.strip() for line in text.splitlines() if line.strip()) or type(error).__name__
 
@@ -210,7 +213,11 @@ class SweepEnd(Callback):
         folder = Path(config.hydra.sweep.dir)
         if not folder.is_dir() or (config.name is None and "experiment" not in str(config.hydra.overrides.task)):
             return
-        summary = sweep_report(folder)
+        try:
+            summary = sweep_report(folder)
+        except Exception as error:  # Hydra would only warn of it
+            SweepEnd.failure = f"the sweep's report could not be written: {explained(error)}"
+            return
         print(f"sweep: {folder / 'report.html'}")
         if summary.num_failed:
             SweepEnd.failure = (

@@ -47,9 +47,10 @@ def new_folder(parent: Path) -> Path:
 
 
 # The names that conf/hydra/default.yaml uses. Registered at import, since a launcher's worker process has
-# nothing else that would. run_dir makes the folder, so it is evaluated once: OmegaConf caches it.
+# nothing else that would. OmegaConf caches both, run_dir as it makes the folder, experiment_names as all
+# jobs of a sweep belong into the folder that is named after the whole sweep.
 OmegaConf.register_new_resolver("run_dir", run_dir, use_cache=True, replace=True)
-OmegaConf.register_new_resolver("experiment_names", experiment_names, replace=True)
+OmegaConf.register_new_resolver("experiment_names", experiment_names, use_cache=True, replace=True)
 
 
 def checkpoint_to_resume(cfg: DictConfig, folder: Path) -> Path | None:

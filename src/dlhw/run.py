@@ -1,5 +1,6 @@
 """One run: config -> data, network, module, trainer -> fit, test -> the run's folder."""
 
+import json
 import logging
 import platform
 import subprocess
@@ -122,10 +123,15 @@ def make_start(cfg: DictConfig, data: Any) -> Start:
         return Start(net)
     folder = baseline.obtain(cfg, run)
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
-    checkpoints.load_net(folder / "checkpoints" / "best.ckpt", net)
+    checkpoints.load_net(folder / chosen_checkpoint(folder), net)
     start: Start = instantiate(cfg.start)(net, data)
     start.measure(data)
     return start
+
+
+def chosen_checkpoint(folder: Path) -> str:
+    """The path, within a finished run's folder, of the checkpoint that was tested."""
+    return json.loads((folder / "results.json").read_text())["checkpoint"]["path"]
 
 
 def make_module(cfg: DictConfig, net: nn.Module, data: Any) -> pl.LightningModule:
@@ -148,7 +154,7 @@ def make_callbacks(cfg: DictConfig, folder: Path) -> tuple[list[Callback], list[
             recorders.append(callback)
             continue
         if isinstance(callback, ModelCheckpoint):
-            callback.dirpath = str(folder / "checkpoints")
+            callback.dirpath = str(folder.resolve() / "checkpoints")
         callbacks.append(callback)
     callbacks.append(RichProgressBar(refresh_rate=20) if attended() else EpochLines())
     return callbacks, recorders
@@ -189,7 +195,7 @@ def choose_checkpoint(trainer: pl.Trainer, record: Record) -> Path | None:
     record.metrics[str(keeper.monitor)] = score
     record.facts["chosen_epoch"] = epoch
     record.facts["checkpoint"] = {
-        "path": str(path.relative_to(record.folder)) if path.is_relative_to(record.folder) else str(path),
+        "path": path.relative_to(record.folder.resolve()).as_posix(),
         "why": f"{extreme} {keeper.monitor} ({score:.4f}), after epoch {epoch}",
     }
     return path
