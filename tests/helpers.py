@@ -16,12 +16,17 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # Ten steps an epoch, whatever the recipes say
 DIGITS = ["data=digits", "data.passes=1", "data.batch_size=128"]
-# The 5 x 1024 family, small enough for a test, with a baseline of its own that is trained in a second
+# A baseline that learns something in a second
+BASELINE = (
+    'baseline.overrides=["trainer.max_epochs=3","optimizer=adam","optimizer.lr=0.005","data.batch_size=64",'
+    '"augment=none"]'
+)
+# The 5 x 1024 family, small enough for a test
 SMALL_SVD = [
     *DIGITS,
     "model.net.hidden=[48,48,48,48,48]",
     "rank=8",
-    'baseline.overrides=["trainer.max_epochs=2"]',
+    BASELINE,
 ]
 KILLABLE = ["+callbacks.kill._target_=tests.kill.KillAtStep"]
 
@@ -37,7 +42,7 @@ def small(experiment: str, num_epochs: int = 2) -> list[str]:
     if "ranks" in cfg:
         overrides.append("ranks=[4,8,full]")
     if cfg.get("baseline") is not None:
-        overrides.append('baseline.overrides=["trainer.max_epochs=2"]')
+        overrides.append(BASELINE)
     overrides.append(f"trainer.max_epochs={min(num_epochs, cfg.trainer.max_epochs)}")
     return overrides
 

@@ -75,7 +75,7 @@ def test_a_sweep_over_experiments(train, outputs: Path) -> None:
     experiments = "experiment=svd_ste,svd_finetune,svd_truncate"
     common = [item for item in SMALL_SVD if not item.startswith("rank=")]
     common = [f"++{item}" if item.startswith("baseline") else item for item in common]
-    done = train("-m", experiments, *common, "rank=2,4,full", "seed=0,1")
+    done = train("-m", experiments, *common, "++ranks=[2,4,full]", "rank=2,4,full", "seed=0,1")
     assert done.returncode == 0, done.stderr
     folder = sweep_folder(outputs, "svd_ste+svd_finetune+svd_truncate")
     assert len(rows(folder)) == 18

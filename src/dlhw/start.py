@@ -101,13 +101,23 @@ def put_classes_in_order(net: nn.Module, name: str, inputs: Tensor, labels: Tens
     )
 
 
-def straight_through(rank: Rank, projection: Projection = "subspace", skip_last: bool = True) -> Make:
-    """The weights kept as parameters, the forward pass through their rank-k projections."""
+def straight_through(
+    rank: Rank, projection: Projection = "subspace", truncation: str = "plain", skip_last: bool = True
+) -> Make:
+    """The weights kept as parameters, the forward pass through their rank-k projections.
+
+    With `truncation` plain the weights are the baseline's own, whose projection is their plain SVD truncation; with
+    whitened they start as their activation-aware truncation, which is its own projection.
+    """
 
     def make(net: nn.Module, data: "ImageData") -> Start:
         baseline = lowrank.fold_batch_norm(net)
         skip = [last_linear(baseline)] if skip_last else ()
-        return Start(lowrank.straight_through(baseline, rank, skip=skip, projection=projection), baseline)
+        net = baseline
+        if truncation == "whitened" and rank != "full":
+            factors, _ = lowrank.compress(baseline, rank=rank, skip=skip, calibration=calibration(data, truncation))
+            net = lowrank.multiply_out(factors)
+        return Start(lowrank.straight_through(net, rank, skip=skip, projection=projection), baseline)
 
     return make
 

@@ -17,9 +17,12 @@ def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def fixed(monkeypatch, affine: Affine, draw: list[float]) -> Affine:
-    """The same map for each image: `draw` are the five numbers in -1..1 that are otherwise drawn."""
-    column = (torch.tensor(draw)[:, None] + 1) / 2
+def fixed(
+    monkeypatch, affine: Affine, angle: float = 0, shear: float = 0, dx: float = 0, dy: float = 0,
+    wide: float = 0, high: float = 0,
+) -> Affine:  # fmt: skip
+    """The same map for each image: instead of drawn numbers these, in -1..1 of what the settings allow."""
+    column = (torch.tensor([angle, shear, dx, dy, wide, high])[:, None] + 1) / 2
     monkeypatch.setattr(torch, "rand", lambda *size, **_: column.expand(*size))
     return affine
 
@@ -43,30 +46,31 @@ def test_a_shift_by_whole_pixels_is_a_roll_with_zeros(monkeypatch, dx: int, dy: 
     # output (row, column) reads input (row + dy, column + dx)
     source = images[..., max(0, dy) : 28 + min(0, dy), max(0, dx) : 28 + min(0, dx)]
     expected[..., max(0, -dy) : 28 - max(0, dy), max(0, -dx) : 28 - max(0, dx)] = source
-    affine = fixed(monkeypatch, Affine(degrees=0, shift=3), [0, 0, 0, dx / 3, dy / 3])
+    affine = fixed(monkeypatch, Affine(degrees=0, shift=3), dx=dx / 3, dy=dy / 3)
     torch.testing.assert_close(affine(images, generator()), expected, atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("angle", [-35, 10, 90])
 def test_rotation_is_scipys(monkeypatch, images: Tensor, angle: float) -> None:
-    affine = fixed(monkeypatch, Affine(degrees=90, shift=0), [angle / 90, 0, 0, 0, 0])
+    affine = fixed(monkeypatch, Affine(degrees=90, shift=0), angle=angle / 90)
     rotated = affine(images, generator())
     expected = [ndimage.rotate(image[0].numpy(), angle, reshape=False, order=1) for image in images]
     np.testing.assert_allclose(rotated[:, 0].numpy(), np.stack(expected), atol=1e-4)
 
 
 def test_scale_and_shear_are_the_matrix_they_should_be(monkeypatch) -> None:
-    """Output to input: rotation by t, shear tan(s) along x, divided by the size z."""
-    t, z, s = math.radians(20), 1.1, math.radians(5)
-    affine = fixed(monkeypatch, Affine(degrees=40, shift=0, scale=0.2, shear=10), [0.5, 0.5, 0.5, 0, 0])
+    """Output to input: a scaling of width and height, a shear tan(s) along x, a rotation by t."""
+    t, s, size = math.radians(20), math.radians(5), torch.diag(torch.tensor([1.1, 0.95]))
+    affine = Affine(degrees=40, shift=0, scale=0.2, shear=10)
+    affine = fixed(monkeypatch, affine, angle=0.5, shear=0.5, wide=0.5, high=-0.25)
     map_ = affine.maps(1, 28, torch.device("cpu"), generator())[0]
-    rotation = torch.tensor([[math.cos(t), -math.sin(t)], [math.sin(t), math.cos(t)]]) / z
+    rotation = torch.tensor([[math.cos(t), -math.sin(t)], [math.sin(t), math.cos(t)]])
     shear = torch.tensor([[1, math.tan(s)], [0, 1]])
-    torch.testing.assert_close(map_, torch.cat([rotation @ shear, torch.zeros(2, 1)], dim=1))
+    torch.testing.assert_close(map_, torch.cat([rotation @ shear @ size, torch.zeros(2, 1)], dim=1))
 
 
 def test_what_comes_from_outside_is_zero(monkeypatch) -> None:
-    affine = fixed(monkeypatch, Affine(degrees=0, shift=14), [0, 0, 0, 1, 0])
+    affine = fixed(monkeypatch, Affine(degrees=0, shift=14), dx=1)
     moved = affine(torch.ones(1, 1, 28, 28), generator())
     torch.testing.assert_close(moved[..., 14:], torch.zeros(1, 1, 28, 14), atol=1e-5, rtol=0)
     torch.testing.assert_close(moved[..., :13], torch.ones(1, 1, 28, 13), atol=1e-5, rtol=0)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from dlhw.lowrank import CompressionWarning, LowRankLinear, compress, decompose
+from dlhw.lowrank import CompressionWarning, LowRankLinear, compress, decompose, multiply_out
 
 
 def mlp(*widths: int, seed: int = 0, bias: bool = True) -> nn.Sequential:
@@ -356,3 +356,14 @@ def test_calibrated_full_rank_changes_no_output_for_sequences_too() -> None:
     with pytest.warns(CompressionWarning):
         new, _ = compress(model, rank="full", calibration=[x])
     torch.testing.assert_close(new(x), model(x))
+
+
+def test_multiplied_out_factors_give_the_same_outputs() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 5))
+    small, _ = compress(model, rank=2)
+    dense = multiply_out(small)
+    x = torch.randn(7, 6)
+    assert [type(layer) for layer in dense] == [nn.Linear, nn.ReLU, nn.Linear]
+    assert torch.linalg.matrix_rank(dense[0].weight) == 2
+    torch.testing.assert_close(dense(x), small(x))

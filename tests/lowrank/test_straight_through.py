@@ -342,3 +342,25 @@ def test_senseless_settings_are_refused_in_one_line(arguments: dict, message: st
 def test_export_of_a_plain_model_is_refused() -> None:
     with pytest.raises(ValueError, match="nothing to export"):
         export(net())
+
+
+def test_the_residual_decays_towards_the_projection_and_leaves_it_alone() -> None:
+    torch.manual_seed(0)
+    layer = StraightThroughLinear(torch.randn(12, 9), None, rank=3)
+    x = torch.randn(5, 9)
+    before, projected = layer.weight.detach().clone(), layer(x)
+    U, S, Vh = torch.linalg.svd(before, full_matrices=False)
+    best = U[:, :3] * S[:3] @ Vh[:3]
+    layer.decay_residual_(0.25)
+    torch.testing.assert_close(layer.weight.detach() - best, 0.75 * (before - best), atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(layer.eval()(x), projected, atol=1e-5, rtol=1e-4)
+    with pytest.raises(ValueError, match="share must be between 0 and 1"):
+        layer.decay_residual_(1.5)
+
+
+def test_residual_decay_leaves_a_full_rank_layer_alone() -> None:
+    layer = StraightThroughLinear(torch.randn(4, 4), None, rank="full")
+    before = layer.weight.detach().clone()
+    layer(torch.randn(2, 4))
+    layer.decay_residual_(0.5)
+    assert torch.equal(layer.weight, before)

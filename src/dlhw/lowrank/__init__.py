@@ -1,7 +1,7 @@
 """Low-rank compression of Linear layers by the singular value decomposition, for any torch model."""
 
 from dlhw.lowrank.batch_norm import fold_batch_norm
-from dlhw.lowrank.compress import CompressionWarning, Decomposition, compress, decompose
+from dlhw.lowrank.compress import CompressionWarning, Decomposition, compress, decompose, multiply_out
 from dlhw.lowrank.layers import LowRankLinear
 from dlhw.lowrank.ordered_start import ordered_start
 from dlhw.lowrank.shrinkage import shrink_singular_values_
@@ -28,6 +28,7 @@ __all__ = [
     "eckart_young_error",
     "export",
     "fold_batch_norm",
+    "multiply_out",
     "ordered_start",
     "rank_for_energy",
     "rank_for_parameters",

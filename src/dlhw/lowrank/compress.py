@@ -72,6 +72,13 @@ def decompose(
     return Decomposition(model, layers, skip)
 
 
+def multiply_out(model: nn.Module) -> nn.Module:
+    """A copy of the model in which each LowRankLinear is one dense Linear layer of the same rank and outputs."""
+    model = copy.deepcopy(model)
+    factorised = [module for module in model.modules() if isinstance(module, LowRankLinear)]
+    return replace_modules(model, {module: module.to_linear() for module in factorised})
+
+
 @dataclass(frozen=True)
 class LayerSVD:
     """The decomposition of the weight (m, n) that a group of layers shares: U (m, r), S (r,), Vh (r, n).

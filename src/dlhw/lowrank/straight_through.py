@@ -54,6 +54,7 @@ class StraightThroughLinear(nn.Module):
         if projection == "subspace" and not self.full_rank:
             self.subspace = WarmSubspace(self.weight.detach(), self.rank, oversample)
         self._cache: tuple[Tensor, tuple[Tensor, Tensor, Tensor]] | None = None
+        self._projection: tuple[Tensor, Tensor] | None = None  # of the last training call
         self.register_forward_pre_hook(_do_nothing)
 
     @classmethod
@@ -98,7 +99,23 @@ class StraightThroughLinear(nn.Module):
             x = x.to(self.weight.dtype)
         with torch.autocast(x.device.type, enabled=False):
             outer, inner = (factor.to(self.weight.dtype) for factor in self.factors())
+            if self.training:
+                self._projection = outer.detach(), inner.detach()
             return _LowRankProduct.apply(x, self.weight, self.bias, outer, inner)
+
+    @torch.no_grad()
+    def decay_residual_(self, share: float) -> None:
+        """Move W by a share of the way to the projection that the last training call used, W += share (W_hat - W).
+
+        The residual W - W_hat takes no part in the forward pass, so the loss does not keep it in bounds: the
+        optimizer's noise gathers there until it drives directions in and out of the projection. To let the residual
+        forget is the proximal step of ||W - W_hat||_F^2; what it gathered lately stays and turns the subspace.
+        Does nothing at full rank. Raises ValueError for a share outside 0..1.
+        """
+        if not 0 <= share <= 1:
+            raise ValueError(f"share must be between 0 and 1, but is {share}")
+        if self._projection is not None:
+            self.weight.mul_(1 - share).addmm_(*self._projection, alpha=share)
 
     def extra_repr(self) -> str:
         return (
