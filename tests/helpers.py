@@ -18,8 +18,8 @@ ROOT = Path(__file__).resolve().parents[1]
 DIGITS = ["data=digits", "data.passes=1", "data.batch_size=128"]
 # A baseline that learns something in a second
 BASELINE = (
-    'baseline.overrides=["trainer.max_epochs=3","optimizer=adam","optimizer.lr=0.005","data.batch_size=64",'
-    '"augment=none"]'
+    'baseline.overrides=["trainer.max_epochs=3","optimizer=adam","optimizer.lr=0.005","optimizer.weight_decay=0",'
+    '"data.batch_size=64","augment=none","callbacks=classifier"]'
 )
 # The 5 x 1024 family, small enough for a test
 SMALL_SVD = [

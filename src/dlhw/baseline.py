@@ -70,5 +70,6 @@ def fingerprint(spec: DictConfig) -> str:
     determining = {key: plain[key] for key in ("seed", "data", "model", "optimizer", "scheduler")}
     determining["data"] = {k: v for k, v in plain["data"].items() if k not in ("root", "eval_batch_size")}
     determining["trainer"] = {k: v for k, v in plain["trainer"].items() if k not in ("accelerator", "profiler")}
-    determining["callbacks"] = {k: plain["callbacks"].get(k) for k in ("checkpoint", "nuclear_decay")}
+    determining["nuclear_decay"] = plain["callbacks"].get("nuclear_decay")
+    determining["chosen_by"] = [plain["callbacks"]["checkpoint"][key] for key in ("monitor", "mode")]
     return hashlib.sha256(json.dumps(determining, sort_keys=True).encode()).hexdigest()[:10]

@@ -93,6 +93,7 @@ class Optimizer(Open):
 
 class Trainer(Open):
     max_epochs: Natural
+    gradient_clip_val: Positive | None
     devices: int | str
 
 

@@ -66,7 +66,7 @@ def factorised(
     """
 
     def make(net: nn.Module, data: "ImageData") -> Start:
-        baseline = lowrank.fold_batch_norm(net)
+        baseline = plain_layers(net)
         compressed, table = lowrank.compress(
             baseline,
             rank=rank,
@@ -83,6 +83,18 @@ def factorised(
         return start
 
     return make
+
+
+def plain_layers(net: nn.Module) -> nn.Module:
+    """The trained network without what was there for its training: BatchNorm folded in, dropout off.
+
+    A compressed network has no capacity to spare, and dropout costs it more than it gives.
+    """
+    net = lowrank.fold_batch_norm(net)
+    for layer in net.modules():
+        if isinstance(layer, nn.Dropout):
+            layer.p = 0.0
+    return net
 
 
 def put_classes_in_order(net: nn.Module, name: str, inputs: Tensor, labels: Tensor) -> None:
@@ -111,7 +123,7 @@ def straight_through(
     """
 
     def make(net: nn.Module, data: "ImageData") -> Start:
-        baseline = lowrank.fold_batch_norm(net)
+        baseline = plain_layers(net)
         skip = [last_linear(baseline)] if skip_last else ()
         net = baseline
         if truncation == "whitened" and rank != "full":
