@@ -43,7 +43,7 @@ def own(file: Path) -> set[str]:
 
 def room(name: str) -> str:
     """The part of the house a module is in: dlhw.lowrank.svd -> lowrank."""
-    return (name.split(".") + [""])[1]
+    return name.split(".")[1] if "." in name else ""
 
 
 @pytest.mark.parametrize("leaf", sorted(LEAVES))

@@ -72,8 +72,17 @@ def test_what_determines_the_result_determines_the_name(override: str) -> None:
 
 @pytest.mark.parametrize(
     "override",
-    ["data.root=elsewhere", "paths.outputs=elsewhere", "data.batch_size=32", "data.eval_batch_size=7"]
-    + ["optimizer.lr=0.5", "trainer.max_epochs=9", "rank=5", "augment=affine", "trainer=cpu"],
+    [
+        "data.root=elsewhere",
+        "paths.outputs=elsewhere",
+        "data.batch_size=32",
+        "data.eval_batch_size=7",
+        "optimizer.lr=0.5",
+        "trainer.max_epochs=9",
+        "rank=5",
+        "augment=affine",
+        "trainer=cpu",
+    ],
 )
 def test_what_belongs_to_the_run_does_not(override: str) -> None:
     assert fingerprint(spec(override)) == fingerprint(spec())

@@ -108,7 +108,7 @@ def test_a_damaged_checkpoint_is_refused(tmp_path: Path, damage: str) -> None:
 
 
 def test_a_missing_checkpoint_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="there is no checkpoint .*nothing.ckpt"):
+    with pytest.raises(UserError, match=r"there is no checkpoint .*nothing\.ckpt"):
         checkpoints.load(tmp_path / "nothing.ckpt")
 
 
@@ -169,7 +169,7 @@ def test_the_weights_of_the_same_architecture_are_put_in(tmp_path: Path) -> None
 def test_a_run_does_not_go_on_from_another_architecture(run_experiment, tmp_path: Path) -> None:
     finished = run_experiment(*small("mnist_mlp", num_epochs=1))
     last = finished.folder / "checkpoints" / "last.ckpt"
-    with pytest.raises(UserError, match="is of another architecture: net.layers"):
+    with pytest.raises(UserError, match=r"is of another architecture: net\.layers"):
         run_experiment(*small("mnist_mlp", num_epochs=2), "model.net.hidden=[7]", f"ckpt_path={last}")
 
 

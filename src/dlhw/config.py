@@ -1,5 +1,6 @@
 """Composing configs, and the names and folders that follow from them. Loads nothing heavy."""
 
+import hashlib
 import os
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,6 +12,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from dlhw.errors import UserError
 
+LONGEST_NAME = 200  # bytes; file systems allow 255
 CONF = Path(__file__).resolve().parents[2] / "conf"
 
 
@@ -18,6 +20,14 @@ def experiment_names(overrides: Sequence[str]) -> str:
     """The experiments that a list of overrides chooses, joined by '+'; 'none' where it chooses none."""
     chosen = [value.partition("=")[2] for value in overrides if value.startswith("experiment=")]
     return chosen[-1].replace(",", "+") if chosen else "none"
+
+
+def short_name(overrides: str) -> str:
+    """The overrides of a job as its folder's name; where a file system has no room for them, their start and a hash."""
+    if len(overrides.encode()) <= LONGEST_NAME:
+        return overrides
+    digest = hashlib.sha256(overrides.encode()).hexdigest()[:8]
+    return overrides.encode()[: LONGEST_NAME - 10].decode(errors="ignore") + f"-{digest}"
 
 
 def run_dir(resume: str | None, outputs: str, overrides: ListConfig) -> str:
@@ -46,10 +56,20 @@ def new_folder(parent: Path) -> Path:
     raise UserError(f"{parent} holds a thousand runs started in this second; choose another paths.outputs")
 
 
-# The names that conf/hydra/default.yaml uses. Registered at import, since a launcher's worker process has
+def quotient(dividend: float, divisor: float) -> float:
+    """For settings in inverse proportion to another; 0 where that one is no number, which validation then refuses."""
+    try:
+        return float(dividend) / float(divisor)
+    except (TypeError, ValueError, ZeroDivisionError):
+        return 0.0
+
+
+# The names that the configs use. Registered at import, since a launcher's worker process has
 # nothing else that would. OmegaConf caches both, run_dir as it makes the folder, experiment_names as all
 # jobs of a sweep belong into the folder that is named after the whole sweep.
 OmegaConf.register_new_resolver("run_dir", run_dir, use_cache=True, replace=True)
+OmegaConf.register_new_resolver("quotient", quotient, replace=True)
+OmegaConf.register_new_resolver("short_name", short_name, replace=True)
 OmegaConf.register_new_resolver("experiment_names", experiment_names, use_cache=True, replace=True)
 
 

@@ -53,7 +53,7 @@ def test_the_last_good_checkpoint_is_kept(run_experiment, outputs: Path) -> None
 
 
 def test_a_rate_that_is_far_too_large(run_experiment) -> None:
-    with pytest.raises(UserError, match="not finite at step .* try a smaller optimizer.lr"):
+    with pytest.raises(UserError, match=r"not finite at step .* try a smaller optimizer\.lr"):
         run_experiment(*small("mnist_mlp"), "optimizer=sgd", "optimizer.lr=1e30")
 
 

@@ -1,6 +1,7 @@
 """Learning-rate schedules, as the sequence of rates that the steps see."""
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -40,8 +41,8 @@ def test_cosine_rises_then_falls_to_zero(num_steps, warmup) -> None:
     assume((1 - warmup) * num_steps >= 1)
     seen = rates(schedule.cosine, num_steps, warmup=warmup)
     rise = math.ceil(warmup * num_steps)
-    assert all(a < b for a, b in zip(seen[:rise], seen[1:rise], strict=False))
-    assert all(a >= b for a, b in zip(seen[rise:], seen[rise + 1 :], strict=False))
+    assert all(a < b for a, b in pairwise(seen[:rise]))
+    assert all(a >= b for a, b in pairwise(seen[rise:]))
     assert all(0 < rate <= 0.5 for rate in seen[:-1])
     assert seen[-1] == pytest.approx(0, abs=1e-12)
 

@@ -1,5 +1,7 @@
 """The multi-layer perceptron."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -37,7 +39,7 @@ def test_the_five_by_1024_network() -> None:
 def test_shapes_and_counts(widths, batch, batch_norm, dropout, activation) -> None:
     net = MLP(widths[0], widths[1:-1], widths[-1], activation, batch_norm, dropout)
     assert net(torch.randn(batch, widths[0])).shape == (batch, widths[-1])
-    linear = sum((fan_in + 1) * fan_out for fan_in, fan_out in zip(widths, widths[1:], strict=False))
+    linear = sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise(widths))
     extra = (2 * sum(widths[1:-1]) if batch_norm else 0) + (len(widths) - 2) * (activation == "prelu")
     assert num_parameters(net) == linear + extra
 
