@@ -108,6 +108,17 @@ class Sweep(Strict):
 
 
 class RunConfig(Strict):
+    # what only some experiments have; first, as other settings depend on it
+    baseline: Baseline | None = None
+    start: dict[str, Any] | None = None
+    rank: Rank | None = None
+    ranks: list[Rank] | None = None
+    compression: Annotated[float, Field(ge=1, allow_inf_nan=False)] | None = None
+    inner_bias: bool = False
+    ordered_start: bool = False
+    truncation: Annotated[str, one_of("plain", "whitened")] = "plain"
+    projection: Annotated[str, one_of("subspace", "exact")] = "subspace"
+    # what every run has
     name: str
     seed: Annotated[int, Field(ge=0, lt=2**32, strict=True)]
     resume: str | None
@@ -122,17 +133,6 @@ class RunConfig(Strict):
     trainer: Trainer
     callbacks: dict[str, Any]
     logger: dict[str, Any]
-    # what only some experiments have
-    baseline: Baseline | None = None
-    start: dict[str, Any] | None = None
-    rank: Rank | None = None
-    ranks: list[Rank] | None = None
-    compression: Annotated[float, Field(ge=1, allow_inf_nan=False)] | None = None
-    inner_bias: bool = False
-    ordered_start: bool = False
-    truncation: Annotated[str, one_of("plain", "whitened")] = "plain"
-    projection: Annotated[str, one_of("subspace", "exact")] = "subspace"
-
 
 def validate(cfg: DictConfig) -> None:
     """Refuse a config that cannot run.
