@@ -2,41 +2,32 @@
 
 import json
 import logging
-import platform
-import subprocess
 import sys
 import time
 import warnings
-from datetime import datetime
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytorch_lightning as pl
-import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import Callback, ModelCheckpoint, RichProgressBar
 from torch import nn
 
 from dlhw import baseline, checkpoints
-from dlhw.callbacks.energy import Energy
-from dlhw.callbacks.metrics_csv import callbacks_of, epochs_of
+from dlhw.callbacks.metrics_csv import callbacks_of
 from dlhw.callbacks.progress import EpochLines
 from dlhw.callbacks.recorder import Recorder
-from dlhw.config import checkpoint_to_resume, experiments
+from dlhw.config import checkpoint_to_resume
 from dlhw.errors import UserError
+from dlhw.facts import find, first_facts, headline, last_facts, measured, summary
 from dlhw.files import write_atomically
-from dlhw.metrics.parameters import count_parameters
 from dlhw.record import Record
 from dlhw.report import run_report
 from dlhw.start import Start
 
 log = logging.getLogger(__name__)
-Kind = TypeVar("Kind", bound=Callback)
-
-PACKAGES = ("torch", "torchvision", "pytorch-lightning", "hydra-core", "numpy", "scikit-learn", "codecarbon")
 
 
 def run(cfg: DictConfig, folder: Path) -> dict[str, Any]:
@@ -60,7 +51,7 @@ def run(cfg: DictConfig, folder: Path) -> dict[str, Any]:
     started = time.perf_counter()  # the baseline's time is its own run's
     module = make_module(cfg, start.net, data)
     record = Record(folder)
-    record.facts |= first_facts(cfg, data, start.net)
+    record.facts |= first_facts(cfg, folder, data, start.net)
     record.metrics |= start.metrics
     callbacks, recorders = make_callbacks(cfg, folder)
     for recorder in recorders:
@@ -191,75 +182,12 @@ def choose_checkpoint(trainer: pl.Trainer, record: Record) -> Path | None:
     assert keeper.best_model_score is not None
     epoch = checkpoints.load(path)["epoch"] + 1
     score = keeper.best_model_score.item()
+    home = record.folder.resolve()
     extreme = "highest" if keeper.mode == "max" else "lowest"
     record.metrics[str(keeper.monitor)] = score
     record.facts["chosen_epoch"] = epoch
     record.facts["checkpoint"] = {
-        "path": path.relative_to(record.folder.resolve()).as_posix(),
+        "path": str(path.relative_to(home) if path.is_relative_to(home) else path),
         "why": f"{extreme} {keeper.monitor} ({score:.4f}), after epoch {epoch}",
     }
     return path
-
-
-def measured(trainer: pl.Trainer) -> dict[str, float]:
-    """What the last validation or test logged."""
-    return {name: value.item() for name, value in trainer.callback_metrics.items()}
-
-
-def find(trainer: pl.Trainer, kind: type[Kind]) -> Kind | None:
-    """The trainer's first callback of a kind."""
-    return next((callback for callback in callbacks_of(trainer) if isinstance(callback, kind)), None)
-
-
-def first_facts(cfg: DictConfig, data: Any, net: nn.Module) -> dict[str, Any]:
-    """What is known before training."""
-    return {
-        "experiment": cfg.name,
-        "question": experiments().get(cfg.name, ""),
-        "dataset": data.describe(),
-        "seed": cfg.seed,
-        "parameters": count_parameters(net),
-        "optimized_metric": cfg.optimized_metric,
-        "sweep": OmegaConf.to_container(cfg.sweep),
-        "command": " ".join(["python", Path(sys.argv[0]).name, *sys.argv[1:]]),
-        "started": datetime.now().isoformat(timespec="seconds"),
-        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads, {platform.system()}",
-        "git_commit": git_commit(),
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
-    }
-
-
-def last_facts(trainer: pl.Trainer, seconds: float) -> dict[str, Any]:
-    energy = find(trainer, Energy)
-    return {
-        "epochs": len(epochs_of(trainer).rows),
-        "wall_seconds": round(seconds, 2),
-        "energy": energy.result() if energy else {"kwh": None, "co2eq_kg": None, "method": "not asked for"},
-        "device": str(trainer.strategy.root_device),
-        "precision": str(trainer.precision),
-    }
-
-
-def summary(record: Record) -> str:
-    """The network's layers and parameter counts, as lines of text."""
-    parameters = record.facts["parameters"]
-    lines = [f"  {name:<24} {what:<36} {number:>10,}" for name, what, number in parameters["layers"]]
-    facts = record.facts
-    head = f"{facts['experiment']} on {facts['dataset']['name']}, seed {facts['seed']}"
-    return "\n".join([head, *lines, f"  {'total':<61} {parameters['total']:>10,}"])
-
-
-def headline(record: Record) -> str:
-    names = [name for name in record.metrics if name.endswith("/acc") or name.endswith("_acc")]
-    return ", ".join(f"{name} {100 * record.metrics[name]:.2f} %" for name in names)
-
-
-def git_commit() -> str | None:
-    try:
-        asked = subprocess.run(
-            ["git", "rev-parse", "--short", "HEAD"],
-            capture_output=True, text=True, check=True, cwd=Path(__file__).parent, timeout=5,
-        )  # fmt: skip
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return asked.stdout.strip()

@@ -134,6 +134,7 @@ class RunConfig(Strict):
     callbacks: dict[str, Any]
     logger: dict[str, Any]
 
+
 def validate(cfg: DictConfig) -> None:
     """Refuse a config that cannot run.
 

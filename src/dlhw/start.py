@@ -46,6 +46,7 @@ class Start:
         }
 
 
+TRUNCATIONS = {"plain": "plain SVD", "whitened": "activation-aware SVD"}
 Make = Callable[[nn.Module, "ImageData"], Start]
 
 
@@ -60,25 +61,30 @@ def factorised(
 ) -> Make:
     """Each weight replaced by two factors, from the plain or the activation-aware (whitened) SVD.
 
-    With `ordered_start`, an output layer of rank 1 or 2 starts with the classes in a good order along a line or
-    around a circle instead of from its own SVD (see `dlhw.lowrank.ordered_start`); the accuracy of the SVD alone is
-    kept as `truncated/test_acc`.
+    Both are made and judged (`plain/test_acc`, `whitened/test_acc`), so that a run's tables can compare them.
+    With `ordered_start`, an output layer of rank 1 or 2 then starts with the classes in a good order along a line or
+    around a circle instead of from its own SVD (see `dlhw.lowrank.ordered_start`).
     """
 
     def make(net: nn.Module, data: "ImageData") -> Start:
         baseline = plain_layers(net)
-        compressed, table = lowrank.compress(
-            baseline,
-            rank=rank,
-            compression=compression,
-            skip=[last_linear(baseline)] if skip_last else (),
-            split=split,
-            inner_bias=inner_bias,
-            calibration=calibration(data, truncation),
-        )
+        truncated = {
+            way: lowrank.compress(
+                baseline,
+                rank=rank,
+                compression=compression,
+                skip=[last_linear(baseline)] if skip_last else (),
+                split=split,
+                inner_bias=inner_bias,
+                calibration=calibration(data, way),
+            )
+            for way in TRUNCATIONS
+        }
+        compressed, table = truncated[truncation]
         start = Start(compressed, baseline, table)
+        for way, (candidate, _) in truncated.items():
+            start.metrics[f"{way}/test_acc"] = evaluate(candidate, data.loader("test")).accuracy
         if ordered_start and table.layers[-1].rank <= 2:
-            start.metrics["truncated/test_acc"] = evaluate(compressed, data.loader("test")).accuracy
             put_classes_in_order(compressed, table.layers[-1].name, *data.calibration())
         return start
 

@@ -10,6 +10,7 @@ from dlhw.figures import confusion_matrix
 from dlhw.files import replacing
 from dlhw.metrics.parameters import num_parameters
 from dlhw.models.classifier import Classifier
+from dlhw.start import TRUNCATIONS
 
 
 class CompressionReport(Recorder):
@@ -36,13 +37,14 @@ class CompressionReport(Recorder):
 
     def _accuracies(self, trainer: pl.Trainer) -> None:
         metrics = self.record.metrics
-        rows = [
-            ["baseline", int(metrics["baseline/parameters"]), metrics["baseline/test_acc"]],
-            ["compressed, before training", int(metrics["parameters/total"]), metrics["start/test_acc"]],
-        ]
+        size = int(metrics["parameters/total"])
+        rows: list[list] = [["baseline", int(metrics["baseline/parameters"]), metrics["baseline/test_acc"]]]
+        for way, title in TRUNCATIONS.items():
+            if f"{way}/test_acc" in metrics:
+                rows.append([f"truncated by the {title}", size, metrics[f"{way}/test_acc"]])
+        rows.append(["as training finds it", size, metrics["start/test_acc"]])
         if trainer.max_epochs:
-            after = float(trainer.callback_metrics["test/acc"])
-            rows.append(["compressed, after training", int(metrics["parameters/total"]), after])
+            rows.append(["after training", size, float(trainer.callback_metrics["test/acc"])])
         columns = ["network", "parameters", "test accuracy"]
         self.record.add_table("Accuracy and size", columns, rows, percent=["test accuracy"])
 

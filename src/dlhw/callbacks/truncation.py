@@ -11,7 +11,7 @@ from dlhw.figures import metric_against, singular_values
 from dlhw.lowrank.svd import Rank
 from dlhw.metrics.classification import evaluate
 from dlhw.metrics.parameters import num_parameters
-from dlhw.start import calibration, last_linear
+from dlhw.start import TRUNCATIONS, calibration, last_linear
 
 
 class TruncationCurve(Recorder):
@@ -37,7 +37,7 @@ class TruncationCurve(Recorder):
         plain = lowrank.decompose(baseline, skip=skip)
         whitened = lowrank.decompose(baseline, skip=skip, calibration=calibration(data, "whitened"))
         accuracies: dict[str, list[float]] = {}
-        for name, decomposition in {"plain SVD": plain, "activation-aware SVD": whitened}.items():
+        for name, decomposition in zip(TRUNCATIONS.values(), (plain, whitened), strict=True):
             accuracies[name] = [
                 evaluate(decomposition.truncate(rank=rank)[0], data.loader("test")).accuracy for rank in self.ranks
             ]
@@ -58,7 +58,7 @@ class TruncationCurve(Recorder):
         for number, rank in enumerate(self.ranks):
             values = [values[number] for values in accuracies.values()]
             rows.append([rank, sizes[number], sizes[number] / size, *values])
-            for name, value in zip(("plain", "whitened"), values, strict=True):
+            for name, value in zip(TRUNCATIONS, values, strict=True):
                 metrics[f"{name}/test_acc_rank_{rank}"] = value
         self.record.add_table(
             "Truncation without training",

@@ -1,0 +1,95 @@
+"""What a run knows of itself: for its record, and for the reader of its log."""
+
+import platform
+import subprocess
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytorch_lightning as pl
+import torch
+from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.callbacks import Callback
+from torch import nn
+
+from dlhw.callbacks.energy import Energy
+from dlhw.callbacks.metrics_csv import callbacks_of, epochs_of
+from dlhw.config import experiments
+from dlhw.metrics.parameters import count_parameters
+from dlhw.record import Record
+
+Kind = TypeVar("Kind", bound=Callback)
+
+PACKAGES = ("torch", "torchvision", "pytorch-lightning", "hydra-core", "numpy", "scikit-learn", "codecarbon")
+
+
+def first_facts(cfg: DictConfig, folder: Path, data: Any, net: nn.Module) -> dict[str, Any]:
+    """What is known before training."""
+    return {
+        "experiment": cfg.name,
+        "question": experiments().get(cfg.name, ""),
+        "dataset": data.describe(),
+        "seed": cfg.seed,
+        "parameters": count_parameters(net),
+        "optimized_metric": cfg.optimized_metric,
+        "sweep": OmegaConf.to_container(cfg.sweep),
+        "command": command(cfg, folder),
+        "started": datetime.now().isoformat(timespec="seconds"),
+        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads, {platform.system()}",
+        "git_commit": git_commit(),
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+    }
+
+
+def command(cfg: DictConfig, folder: Path) -> str:
+    """The command line that makes this run, by the overrides its folder holds; a baseline's holds none."""
+    overrides = OmegaConf.to_container(OmegaConf.load(folder / "overrides.yaml"))
+    assert isinstance(overrides, list)
+    return " ".join(["python train.py", *(overrides or [f"experiment={cfg.name}", f"seed={cfg.seed}"])])
+
+
+def last_facts(trainer: pl.Trainer, seconds: float) -> dict[str, Any]:
+    energy = find(trainer, Energy)
+    return {
+        "epochs": len(epochs_of(trainer).rows),
+        "wall_seconds": round(seconds, 2),
+        "energy": energy.result() if energy else {"kwh": None, "co2eq_kg": None, "method": "not asked for"},
+        "device": str(trainer.strategy.root_device),
+        "precision": str(trainer.precision),
+    }
+
+
+def summary(record: Record) -> str:
+    """The network's layers and parameter counts, as lines of text."""
+    parameters = record.facts["parameters"]
+    lines = [f"  {name:<24} {what:<36} {number:>10,}" for name, what, number in parameters["layers"]]
+    facts = record.facts
+    head = f"{facts['experiment']} on {facts['dataset']['name']}, seed {facts['seed']}"
+    return "\n".join([head, *lines, f"  {'total':<61} {parameters['total']:>10,}"])
+
+
+def headline(record: Record) -> str:
+    names = [name for name in record.metrics if name.endswith("/acc") or name.endswith("_acc")]
+    return ", ".join(f"{name} {100 * record.metrics[name]:.2f} %" for name in names)
+
+
+def git_commit() -> str | None:
+    try:
+        asked = subprocess.run(
+            ["git", "rev-parse", "--short", "HEAD"],
+            capture_output=True, text=True, check=True, cwd=Path(__file__).parent, timeout=5,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return asked.stdout.strip()
+
+
+def measured(trainer: pl.Trainer) -> dict[str, float]:
+    """What the last validation or test logged."""
+    return {name: value.item() for name, value in trainer.callback_metrics.items()}
+
+
+def find(trainer: pl.Trainer, kind: type[Kind]) -> Kind | None:
+    """The trainer's first callback of a kind."""
+    return next((callback for callback in callbacks_of(trainer) if isinstance(callback, kind)), None)
