@@ -71,12 +71,17 @@ class UsualModule(pl.LightningModule):
         return torch.optim.Adam(self.parameters(), lr=1e-3)
 
 
-def bare_epoch(net: nn.Module, train: tuple[Tensor, Tensor], val: tuple[Tensor, Tensor]) -> Callable[[], float]:
-    """What one writes without a framework, with the same outcome: loss and accuracy of both parts, no checkpoint."""
-    optimizer = torch.optim.Adam(net.parameters(), lr=1e-3, fused=True)
+def bare_epoch(cfg: Any, train: tuple[Tensor, Tensor], val: tuple[Tensor, Tensor]) -> Callable[[], float]:
+    """What one writes without a framework for the same outcome: the experiment's own optimizer and schedule, loss
+    and accuracy of both parts; no checkpoint.
+    """
+    net = instantiate(cfg.model.net)
+    optimizer = instantiate(cfg.optimizer)(net.parameters())
+    scheduler = instantiate(cfg.scheduler)(optimizer, num_steps=10_000)
 
     def epoch() -> float:
         start = time.perf_counter()
+        net.train()
         loss_sum, hits = torch.zeros(()), torch.zeros(())
         for rows in torch.randperm(len(train[1])).split(128):
             inputs, labels = train[0][rows], train[1][rows]
@@ -85,8 +90,10 @@ def bare_epoch(net: nn.Module, train: tuple[Tensor, Tensor], val: tuple[Tensor, 
             loss = F.cross_entropy(logits, labels)
             loss.backward()
             optimizer.step()
+            scheduler.step()
             loss_sum += loss.detach() * len(rows)
             hits += (logits.argmax(1) == labels).sum()
+        net.eval()
         with torch.no_grad():
             for inputs, labels in zip(val[0].split(2000), val[1].split(2000), strict=True):
                 logits = net(inputs)
@@ -121,7 +128,7 @@ def own_against_bare(cfg: Any, data: Any) -> tuple[float, float]:
     run.quiet()
     with tempfile.TemporaryDirectory() as folder:
         net = instantiate(cfg.model.net)
-        bare = bare_epoch(instantiate(cfg.model.net), data.parts["train"], data.parts["val"])
+        bare = bare_epoch(cfg, data.parts["train"], data.parts["val"])
         bare_seconds: list[float] = []
         watch = Stopwatch(between=lambda: bare_seconds.append(bare()))
         callbacks = [*run.make_callbacks(cfg, Path(folder))[0], watch]
