@@ -116,6 +116,10 @@ class ImageData(pl.LightningDataModule):
     def val_dataloader(self) -> list[BatchLoader]:
         return [self.loader(split) for split in self.splits]
 
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+        """The batch as it is: the whole parts have been on the device since `setup`."""
+        return batch
+
     def test_dataloader(self) -> BatchLoader:
         return self.loader("test")
 
