@@ -1,4 +1,4 @@
-"""A callback that ends its own process the hard way."""
+"""A callback that sends its own process a real signal."""
 
 import os
 import signal
@@ -9,8 +9,8 @@ from pytorch_lightning import Callback
 
 
 class KillAtStep(Callback):
-    """SIGKILL after the training step that $KILL_AT_STEP names; nothing where it names none."""
+    """Sends $KILL_SIGNAL (SIGKILL) after the training step that $KILL_AT_STEP names, if it names one."""
 
     def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
         if trainer.global_step == int(os.environ.get("KILL_AT_STEP", "-1")):
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), signal.Signals[os.environ.get("KILL_SIGNAL", "SIGKILL")])
