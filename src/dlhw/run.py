@@ -130,7 +130,7 @@ def make_module(cfg: DictConfig, net: nn.Module, data: Any) -> pl.LightningModul
     return instantiate(settings, _partial_=True)(
         net=net,
         optimizer=instantiate(cfg.optimizer),
-        scheduler=instantiate(cfg.scheduler) if cfg.scheduler else None,
+        scheduler=instantiate(cfg.scheduler),
         val_splits=data.splits,
     )
 

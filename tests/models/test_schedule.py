@@ -56,3 +56,10 @@ def test_one_cycle_peaks_at_the_rate_and_ends_near_zero(num_steps: int) -> None:
         assert seen[0] == pytest.approx(0.5 / 25)
         assert max(seen) == pytest.approx(0.5, rel=0.05)
         assert seen.index(max(seen)) == pytest.approx(0.3 * num_steps, abs=1)
+
+
+def test_constant_rises_and_stays() -> None:
+    seen = rates(schedule.constant, 20, warmup=0.25)
+    assert all(a < b for a, b in pairwise(seen[:5]))
+    assert len(set(seen[5:])) == 1
+    assert len(set(rates(schedule.constant, 20))) == 1
