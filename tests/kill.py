@@ -12,5 +12,9 @@ class KillAtStep(Callback):
     """Sends $KILL_SIGNAL (SIGKILL) after the training step that $KILL_AT_STEP names, if it names one."""
 
     def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
-        if trainer.global_step == int(os.environ.get("KILL_AT_STEP", "-1")):
-            os.kill(os.getpid(), signal.Signals[os.environ.get("KILL_SIGNAL", "SIGKILL")])
+        if trainer.global_step != int(os.environ.get("KILL_AT_STEP", "-1")):
+            return
+        number = signal.Signals[os.environ.get("KILL_SIGNAL", "SIGKILL")]
+        if number == signal.SIGINT:  # as at a terminal: what a shell starts in the background ignores it
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        os.kill(os.getpid(), number)
