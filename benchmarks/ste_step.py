@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from dlhw import lowrank
 from dlhw.nets.mlp import MLP
+from dlhw.start import last_linear
 
 RANK, BATCH, LAYERS = 20, 128, 5
 
@@ -29,8 +30,7 @@ def main() -> None:
     print(f"straight-through training step, {LAYERS} hidden layers, rank {RANK}, batch {BATCH}, fused Adam, 2 threads")
     for width in (512, 1024, 2048, 4096):
         dense = MLP(784, [width] * LAYERS, 10)
-        names = [name for name, layer in dense.named_modules() if isinstance(layer, nn.Linear)]
-        skip = names[-1:]
+        skip = [last_linear(dense)]
         candidates = {
             "dense": training_step(dense),
             "subspace": training_step(lowrank.straight_through(dense, RANK, skip=skip)),
@@ -57,7 +57,7 @@ def excess_along_training(images: Tensor, labels: Tensor, name: str, steps: int 
     torch.manual_seed(0)
     dense = MLP(784, [1024] * LAYERS, 10)
     train(dense, images, labels, rate=1e-3, steps=steps)
-    skip = [name for name, layer in dense.named_modules() if isinstance(layer, nn.Linear)][-1:]
+    skip = [last_linear(dense)]
     for rate in (1e-4, 5e-4, 1e-3):
         net = lowrank.straight_through(dense, RANK, skip=skip)
         largest = train(net, images, labels, rate, steps)

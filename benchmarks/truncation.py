@@ -4,11 +4,11 @@ import time
 
 import torch
 from timing import line
-from torch import nn
 
 from dlhw import lowrank
 from dlhw.metrics.classification import evaluate
 from dlhw.nets.mlp import MLP
+from dlhw.start import last_linear
 
 RANKS = (10, 20, 50, 100, 200, "full")
 
@@ -16,7 +16,7 @@ RANKS = (10, 20, 50, 100, 200, "full")
 def main() -> None:
     net = MLP(784, [1024] * 5, 10)
     batches = [(torch.randn(2000, 1, 28, 28), torch.randint(10, (2000,))) for _ in range(5)]
-    skip = [name for name, layer in net.named_modules() if isinstance(layer, nn.Linear)][-1:]
+    skip = [last_linear(net)]
     start = time.perf_counter()
     decomposition = lowrank.decompose(net, skip=skip)
     svd = time.perf_counter() - start
