@@ -1,13 +1,14 @@
-"""The trained network that an experiment starts from: trained once, then taken from the cache.
+"""The finished runs that a run needs: the trained network it starts from, and those it is compared with.
 
-A baseline is an ordinary run of an ordinary experiment, in `paths.baselines` under a name that holds a hash of
-all that determines its result. A lock lets several jobs ask for it at once: one trains, the others wait.
+Each is an ordinary run of an ordinary experiment, trained once and kept in `paths.baselines` under a name that holds a
+hash of all that determines its result. A lock lets several jobs ask for it at once: one trains, the others wait.
 """
 
 import hashlib
 import json
 import logging
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ from filelock import FileLock
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from dlhw.config import compose_config
+from dlhw.data import npz
 from dlhw.errors import UserError
+from dlhw.schema import validate
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +37,34 @@ def obtain(cfg: DictConfig, train: Train) -> Path:
         cfg: the config of the run that starts from the baseline.
         train: runs a config into a folder, and goes on where a killed run stopped.
     """
-    spec = baseline_config(cfg)
+    return finished_run(baseline_config(cfg), train, "baseline")
+
+
+def obtain_references(cfg: DictConfig, train: Train) -> dict[str, Path]:
+    """The folders of the finished runs that `cfg.references` names, as `obtain` gives the baseline's.
+
+    Each has the seed, data and device of the run that asks, and its own network and recipe. The keys are the
+    experiments' names, with the overrides behind them where two references are of one experiment.
+
+    Raises:
+        UserError: a reference's config is not valid.
+    """
+    wanted = [(reference.experiment, reference.get("overrides", [])) for reference in cfg.get("references", [])]
+    counts = Counter(experiment for experiment, _ in wanted)
+    folders = {}
+    for experiment, overrides in wanted:
+        label = experiment if counts[experiment] == 1 else " ".join([experiment, *overrides])
+        spec = run_config(cfg, experiment, overrides, same_net=False)
+        try:
+            validate(spec)
+        except UserError as error:
+            raise UserError(f"the reference {label}: {error}") from error
+        folders[label] = finished_run(spec, train, "reference")
+    return folders
+
+
+def finished_run(spec: DictConfig, train: Train, role: str) -> Path:
+    """The folder of the config's finished run in the cache; trains it first where it is not there."""
     folder = Path(spec.paths.baselines) / f"{spec.name}-{spec.data.dataset}-seed{spec.seed}-{fingerprint(spec)}"
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -42,7 +72,7 @@ def obtain(cfg: DictConfig, train: Train) -> Path:
         raise UserError(f"cannot write to {folder.parent}: {error.strerror}; choose another paths.baselines") from error
     with FileLock(folder.with_suffix(".lock")):
         if not (folder / "results.json").is_file():
-            log.info("training the baseline %s with seed %d, once; it is kept in %s", spec.name, spec.seed, folder)
+            log.info("training the %s %s with seed %d, once; it is kept in %s", role, spec.name, spec.seed, folder)
             spec.resume, spec.ckpt_path = str(folder), "last"
             train(spec, folder)
     return folder
@@ -50,13 +80,21 @@ def obtain(cfg: DictConfig, train: Train) -> Path:
 
 def baseline_config(cfg: DictConfig) -> DictConfig:
     """The baseline's own recipe on the data, network, seed and device of the run that asks for it."""
-    spec = compose_config([f"experiment={cfg.baseline.experiment}", *cfg.baseline.overrides])
+    return run_config(cfg, cfg.baseline.experiment, cfg.baseline.overrides, same_net=True)
+
+
+def run_config(cfg: DictConfig, experiment: str, overrides: Sequence[str], *, same_net: bool) -> DictConfig:
+    """An experiment's own recipe on the data, seed and device of the run that asks for it, and on its network too
+    where `same_net`.
+    """
+    spec = compose_config([f"experiment={experiment}", *overrides])
     with open_dict(spec):
         spec.seed, spec.paths = cfg.seed, cfg.paths
         spec.data.update({key: cfg.data[key] for key in cfg.data if key not in RECIPE})
-        spec.model.net = cfg.model.net
+        if same_net:
+            spec.model.net = cfg.model.net
         spec.trainer.update({key: cfg.trainer[key] for key in DEBUG})
-        if spec.trainer.fast_dev_run:  # that keeps no checkpoint, and a baseline must: one batch of one epoch
+        if spec.trainer.fast_dev_run:  # that keeps no checkpoint, and it must: one batch of one epoch
             spec.trainer.update(fast_dev_run=False, max_epochs=1)
             spec.trainer.update(limit_train_batches=1, limit_val_batches=1, limit_test_batches=1)
     resolved = OmegaConf.create(OmegaConf.to_container(spec, resolve=True))
@@ -68,8 +106,14 @@ def fingerprint(spec: DictConfig) -> str:
     """A hash of all in a config that determines the trained weights."""
     plain: Any = OmegaConf.to_container(spec, resolve=True)
     determining = {key: plain[key] for key in ("seed", "data", "model", "optimizer", "scheduler")}
-    determining["data"] = {k: v for k, v in plain["data"].items() if k not in ("root", "eval_batch_size")}
+    determining["data"] = {k: v for k, v in plain["data"].items() if k not in ("root", "path", "eval_batch_size")}
+    if plain["data"]["dataset"] == "npz":
+        determining["data"]["content"] = npz.fingerprint(Path(plain["data"]["path"]))
     determining["trainer"] = {k: v for k, v in plain["trainer"].items() if k not in ("accelerator", "profiler")}
     determining["nuclear_decay"] = plain["callbacks"].get("nuclear_decay")
-    determining["chosen_by"] = [plain["callbacks"]["checkpoint"][key] for key in ("monitor", "mode")]
+    # what came later, left out where it is absent: what is in the caches keeps its name
+    later = {"baseline": plain, "start": plain, "early_stopping": plain["callbacks"]}
+    determining |= {key: section[key] for key, section in later.items() if section.get(key) is not None}
+    checkpoint = plain["callbacks"]["checkpoint"] or {}
+    determining["chosen_by"] = [checkpoint.get(key) for key in ("monitor", "mode")]
     return hashlib.sha256(json.dumps(determining, sort_keys=True).encode()).hexdigest()[:10]

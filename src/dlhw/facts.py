@@ -90,6 +90,13 @@ def measured(trainer: pl.Trainer) -> dict[str, float]:
     return {name: value.item() for name, value in trainer.callback_metrics.items()}
 
 
+def chosen_epoch(trainer: pl.Trainer, record: Record) -> dict[str, float]:
+    """What was measured in the epoch whose checkpoint was chosen; nothing where none was."""
+    epoch = record.facts.get("chosen_epoch")
+    rows = [row for row in epochs_of(trainer).rows if row["epoch"] == epoch]
+    return {name: value for row in rows for name, value in row.items() if name.startswith(("train/", "val/"))}
+
+
 def find(trainer: pl.Trainer, kind: type[Kind]) -> Kind | None:
     """The trainer's first callback of a kind."""
     return next((callback for callback in callbacks_of(trainer) if isinstance(callback, kind)), None)

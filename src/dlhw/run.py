@@ -21,10 +21,12 @@ from dlhw.callbacks.progress import EpochLines
 from dlhw.callbacks.recorder import Recorder
 from dlhw.config import checkpoint_to_resume
 from dlhw.errors import UserError
-from dlhw.facts import find, first_facts, headline, last_facts, measured, summary
+from dlhw.facts import chosen_epoch, find, first_facts, headline, last_facts, measured, summary
 from dlhw.files import write_atomically
+from dlhw.lean import NoProfiler, without_empty_hooks
 from dlhw.record import Record
 from dlhw.report import run_report
+from dlhw.schema import check_monitors
 from dlhw.start import Start
 
 log = logging.getLogger(__name__)
@@ -43,10 +45,12 @@ def run(cfg: DictConfig, folder: Path) -> dict[str, Any]:
     quiet()
     checkpoint = checkpoint_to_resume(cfg, folder)
     save_config(cfg, folder)
+    references = baseline.obtain_references(cfg, run) if cfg.get("test", True) else {}
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
 
     data = instantiate(cfg.data, seed=cfg.seed)
     data.setup()
+    check_monitors(cfg.callbacks, data.splits)
     start = make_start(cfg, data)
     started = time.perf_counter()  # the baseline's time is its own run's
     module = make_module(cfg, start.net, data)
@@ -55,7 +59,7 @@ def run(cfg: DictConfig, folder: Path) -> dict[str, Any]:
     record.metrics |= start.metrics
     callbacks, recorders = make_callbacks(cfg, folder)
     for recorder in recorders:
-        recorder.record, recorder.start, recorder.data = record, start, data
+        recorder.record, recorder.start, recorder.data, recorder.references = record, start, data, references
     trainer = make_trainer(cfg, folder, callbacks)
 
     if not trainer.is_global_zero:
@@ -73,9 +77,13 @@ def run(cfg: DictConfig, folder: Path) -> dict[str, Any]:
     else:
         trainer.validate(module, datamodule=data, verbose=False)
         record.metrics |= measured(trainer)
-    callbacks_of(trainer).extend(recorders)  # not before: Lightning calls each callback six times a step
-    trainer.test(module, datamodule=data, verbose=False)
-    record.metrics |= measured(trainer)
+    if cfg.get("test", True):
+        callbacks_of(trainer).extend(recorders)  # not before: Lightning calls each callback six times a step
+        trainer.test(module, datamodule=data, verbose=False)
+        record.metrics |= measured(trainer)
+    else:
+        record.metrics |= chosen_epoch(trainer, record)
+        record.notes.append("The test set was not touched (test=false).")
     if not trainer.is_global_zero:
         return record.results()
 
@@ -92,6 +100,7 @@ def quiet() -> None:
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", ".*treespec, LeafSpec.*")
     warnings.filterwarnings("ignore", ".*Checkpoint directory .* exists and is not empty.*")
+    warnings.filterwarnings("ignore", "Total length of `list` across ranks is zero")  # there is no validation part
     warnings.filterwarnings("ignore", "You requested to overfit")  # and the loader does not shuffle then
 
 
@@ -140,6 +149,8 @@ def make_callbacks(cfg: DictConfig, folder: Path) -> tuple[list[Callback], list[
     callbacks: list[Callback] = []
     recorders: list[Recorder] = []
     for settings in cfg.callbacks.values():
+        if settings is None:  # taken out by an experiment
+            continue
         callback = instantiate(settings)
         if isinstance(callback, Recorder):
             recorders.append(callback)
@@ -147,8 +158,10 @@ def make_callbacks(cfg: DictConfig, folder: Path) -> tuple[list[Callback], list[
         if isinstance(callback, ModelCheckpoint):
             callback.dirpath = str(folder.resolve() / "checkpoints")
         callbacks.append(callback)
+    # what a resumed run goes on from is written last, when all else has settled its epoch
+    callbacks.sort(key=lambda callback: isinstance(callback, ModelCheckpoint) and callback.monitor is None)
     callbacks.append(RichProgressBar(refresh_rate=20) if attended() else EpochLines())
-    return callbacks, recorders
+    return [without_empty_hooks(callback) for callback in callbacks], recorders
 
 
 def attended() -> bool:
@@ -159,6 +172,7 @@ def attended() -> bool:
 def make_trainer(cfg: DictConfig, folder: Path, callbacks: list[Callback]) -> pl.Trainer:
     make: partial[pl.Trainer] = instantiate(cfg.trainer, _partial_=True)
     return make(
+        profiler=cfg.trainer.profiler or NoProfiler(),
         callbacks=callbacks,
         logger=[instantiate(settings) for settings in cfg.logger.values()] or False,
         plugins=[checkpoints.AtomicCheckpointIO()],
@@ -174,8 +188,8 @@ def make_trainer(cfg: DictConfig, folder: Path, callbacks: list[Callback]) -> pl
 def choose_checkpoint(trainer: pl.Trainer, record: Record) -> Path | None:
     """The checkpoint that is tested, and why; None where nothing was trained or kept."""
     keeper = find(trainer, ModelCheckpoint)
-    if keeper is None or not keeper.best_model_path:
-        why = "no checkpoint was kept" if trainer.global_step else "nothing was trained"
+    if keeper is None or keeper.monitor is None or not keeper.best_model_path:
+        why = "nothing chose among the epochs" if trainer.global_step else "nothing was trained"
         record.facts["checkpoint"] = {"path": None, "why": f"{why}: the network as it stands is tested"}
         return None
     path = Path(keeper.best_model_path)

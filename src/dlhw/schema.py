@@ -4,17 +4,21 @@ Hydra has refused unknown keys by then; here each value is held against its type
 that depend on one another (a rank and the layers it is for) against each other.
 """
 
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, PlainValidator, Tag, ValidationError
 
+from dlhw.config import experiments
 from dlhw.errors import UserError, near
 
-DATASETS = ("mnist", "fashion_mnist", "digits")
+DATASETS = ("mnist", "fashion_mnist", "digits", "npz")
+FLIPS = ("symmetric", "next", "mnist", "fashion")
+SCHEMES = ("he", "he_fan_out", "xavier", "torch")
 ACTIVATIONS = ("relu", "leaky_relu", "elu", "prelu", "tanh")
 
 
@@ -33,8 +37,32 @@ def one_of(*names: str) -> Any:
     return PlainValidator(check)
 
 
+def experiment(value: Any) -> str:
+    if value not in experiments():
+        raise ValueError(f"is not known{near(str(value), experiments())}")
+    return str(value)
+
+
+def distinct(values: list[Any]) -> list[Any]:
+    if any(value in values[:number] for number, value in enumerate(values)):
+        raise ValueError("names the same thing twice")
+    return values
+
+
+def scheme(value: Any) -> str | float:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        if not 1e-6 <= value <= 100:
+            raise ValueError("must be from 1e-6 to 100, as a standard deviation")
+        return float(value)
+    if value not in SCHEMES:
+        raise ValueError(f"is neither a standard deviation nor a known scheme{near(str(value), SCHEMES)}")
+    return str(value)
+
+
 Rank = Annotated[int | str, PlainValidator(rank)]
+Scheme = Annotated[str | float, PlainValidator(scheme)]
 Count = Annotated[int, Field(ge=1, strict=True)]
+Depth = Annotated[int, Field(ge=2, strict=True)]
 Natural = Annotated[int, Field(ge=0, strict=True)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -59,18 +87,57 @@ class Affine(Strict):
     shear: Annotated[float, Field(ge=0, lt=90)]
 
 
+class Mirror(Strict):
+    target: str = Field(alias="_target_")
+    share: Annotated[float, Field(ge=0, le=1)]
+
+
+class Chain(Strict):
+    target: str = Field(alias="_target_")
+    transforms: Annotated[list["Augment"], Field(min_length=1)]
+
+
+def class_name(section: Any) -> str:
+    """The class that a section's `_target_` names."""
+    return str(section.get("_target_") if isinstance(section, dict) else section).rpartition(".")[2]
+
+
+AUGMENTATIONS = ("Affine", "Mirror", "Chain")
+Augment = Annotated[
+    Annotated[Affine, Tag("Affine")] | Annotated[Mirror, Tag("Mirror")] | Annotated[Chain, Tag("Chain")],
+    Discriminator(
+        class_name,
+        custom_error_type="augmentation",
+        custom_error_message=f"must be one of dlhw.data.augment's {', '.join(AUGMENTATIONS)}",
+    ),
+]
+
+
+class Keys(Strict):
+    """What the arrays of an npz file are called; None: guessed."""
+
+    train_images: str | None = None
+    train_labels: str | None = None
+    val_images: str | None = None
+    val_labels: str | None = None
+    test_images: str | None = None
+    test_labels: str | None = None
+
+
 class Data(Open):
     dataset: Annotated[str, one_of(*DATASETS)]
     root: str | None
     num_features: Count
     num_classes: Count
-    num_val: Count
+    num_val: Natural
     split_seed: Natural
     batch_size: Count
     eval_batch_size: Count
     passes: Count
-    augment: Affine | None
+    augment: Augment | None
     test_every_epoch: bool
+    path: str | None = None
+    keys: Keys = Keys()
 
 
 class Net(Open):
@@ -102,6 +169,11 @@ class Baseline(Strict):
     overrides: list[str]
 
 
+class Reference(Strict):
+    experiment: Annotated[str, PlainValidator(experiment)]
+    overrides: list[str] = []
+
+
 class Sweep(Strict):
     x: str | None
     y: Annotated[list[str], Field(min_length=1)]
@@ -111,11 +183,27 @@ class RunConfig(Strict):
     # what only some experiments have; first, as other settings depend on it
     baseline: Baseline | None = None
     start: dict[str, Any] | None = None
+    references: Annotated[list[Reference], AfterValidator(distinct)] = []
+    drop_epoch: Count | None = None
     rank: Rank | None = None
     ranks: list[Rank] | None = None
     compression: Annotated[float, Field(ge=1, allow_inf_nan=False)] | None = None
     inner_bias: bool = False
     ordered_start: bool = False
+    noise: Share | None = None
+    flip: Annotated[str, one_of(*FLIPS)] = "symmetric"
+    remedy: str | None = None
+    layers: Count | None = None
+    units: Count | None = None
+    l2: NonNegative | None = None
+    inits: Annotated[int, Field(ge=1, le=6, strict=True)] | None = None
+    samples_per_epoch: Count | None = None
+    grid_size: Annotated[int, Field(ge=5, le=500, strict=True)] | None = None
+    subset: Count | None = None
+    schemes: Annotated[list[Scheme], Field(min_length=1), AfterValidator(distinct)] | None = None
+    depths: Annotated[list[Depth], Field(min_length=1), AfterValidator(distinct)] | None = None
+    draws: Annotated[int, Field(ge=2, strict=True)] | None = None
+    steps: Natural | None = None
     truncation: Annotated[str, one_of("plain", "whitened")] = "plain"
     projection: Annotated[str, one_of("subspace", "exact")] = "subspace"
     # what every run has
@@ -123,6 +211,7 @@ class RunConfig(Strict):
     seed: Annotated[int, Field(ge=0, lt=2**32, strict=True)]
     resume: str | None
     ckpt_path: str | None
+    test: bool = True
     optimized_metric: str
     sweep: Sweep
     paths: dict[str, str]
@@ -150,13 +239,20 @@ def validate(cfg: DictConfig) -> None:
     except ValidationError as error:
         raise UserError(first_line(error)) from error
     check_ranks(config)
+    check_drop(config)
+    check_test(config)
+    check_side_by_side(config)
     check_data_folder(config.data)
+    if config.data.dataset == "npz":
+        check_own_data(config.data)
+    else:  # whether a file has a validation part of its own is seen when it is read
+        check_monitors(config.callbacks, ["val"] if config.data.num_val else [])
 
 
 def first_line(error: ValidationError) -> str:
     """The first of pydantic's complaints as `key=value: what is allowed`."""
     detail = error.errors(include_url=False)[0]
-    key = ".".join(str(part) for part in detail["loc"])
+    key = ".".join(str(part) for part in detail["loc"] if part not in AUGMENTATIONS)  # pydantic tells which of a union
     message = detail["msg"].removeprefix("Value error, ")
     if detail["type"] == "extra_forbidden":
         return f"unknown key {key}{near(key, RunConfig.model_fields)}"
@@ -174,6 +270,41 @@ def check_ranks(config: RunConfig) -> None:
             raise UserError(f"{key}={value}: larger than every layer of {widths}; must be 1 to {largest}, or full")
 
 
+def check_drop(config: RunConfig) -> None:
+    """The learning rate must fall before training ends."""
+    if config.drop_epoch is not None and config.drop_epoch >= config.trainer.max_epochs:
+        raise UserError(
+            f"drop_epoch={config.drop_epoch}: must be 1 to {config.trainer.max_epochs - 1}, as training ends after epoch "
+            f"{config.trainer.max_epochs}; or null, for the plateau"
+        )
+
+
+def check_test(config: RunConfig) -> None:
+    """With `test=false` nothing else may look at the test set either."""
+    if config.test:
+        return
+    if config.data.test_every_epoch:
+        raise UserError("test=false: data.test_every_epoch must be false too")
+    if config.baseline is not None:
+        raise UserError(f"test=false: {config.name} starts from a baseline, which is judged on the test set")
+
+
+def check_side_by_side(config: RunConfig) -> None:
+    """What several networks can be trained with and each come out as if alone, and what a plane of parameters holds."""
+    if config.inits is None:
+        return
+    if config.model.net.batch_norm:
+        raise UserError(
+            "model.net.batch_norm=true: must be false for a landscape; running statistics are no parameters, and the "
+            "plane has no place for them"
+        )
+    if config.inits > 1 and config.trainer.gradient_clip_val is not None:
+        raise UserError(
+            f"trainer.gradient_clip_val={config.trainer.gradient_clip_val}: must be null with inits={config.inits}; "
+            "the norm of all networks' gradients together would bind them to each other"
+        )
+
+
 def check_data_folder(data: Data) -> None:
     """The data's folder must be there; `data/` itself is made on demand and downloaded into."""
     if data.root is None or data.root == "data":
@@ -185,3 +316,27 @@ def check_data_folder(data: Data) -> None:
             f"data.root={root} {what}; make it (the data is downloaded into it), set DLHW_DATA_DIR, "
             "or use data=digits, which needs no files"
         )
+
+
+def check_own_data(data: Data) -> None:
+    """The file or folder of `data=npz` must be there, and the networks must expect its images."""
+    if data.path is None:
+        raise UserError(
+            "data=npz: data.path is missing; give a .npz file with images and labels to train and to test on, "
+            "or a folder of .npy files with them (docs/your-own-data.md)"
+        )
+    if not Path(data.path).exists():
+        raise UserError(f"data.path={data.path} does not exist; must be a .npz file, or a folder of .npy files")
+    if data.num_features != 784:
+        raise UserError(f"data.num_features={data.num_features}: the images of data=npz have 28 x 28; must be 784")
+
+
+def check_monitors(callbacks: Mapping[str, Any], splits: Sequence[str]) -> None:
+    """What a callback chooses or stops by must be measured: val/* takes a validation part."""
+    for name, settings in callbacks.items():
+        monitor = settings.get("monitor") if isinstance(settings, Mapping) else None
+        if str(monitor).startswith("val/") and "val" not in splits:
+            raise UserError(
+                f"callbacks.{name}.monitor={monitor}: there is no validation part; set data.num_val to its size, "
+                f"or watch another (callbacks.{name}.monitor=train/loss callbacks.{name}.mode=min)"
+            )

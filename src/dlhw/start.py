@@ -23,12 +23,14 @@ class Start:
         net: what is trained.
         baseline: the trained network it was made from, BatchNorm folded in; None for a new network.
         table: what the compression did to each layer; None where nothing was compressed.
+        decompositions: the baseline's SVDs by the way they truncate (`TRUNCATIONS`), where they were computed.
         before, baseline_before: both networks judged on the test set before training, once measured.
     """
 
     net: nn.Module
     baseline: nn.Module | None = None
     table: lowrank.CompressionTable | None = None
+    decompositions: dict[str, lowrank.Decomposition] = field(default_factory=dict)
     before: Evaluation | None = None
     baseline_before: Evaluation | None = None
     metrics: dict[str, float] = field(default_factory=dict)
@@ -68,20 +70,14 @@ def factorised(
 
     def make(net: nn.Module, data: "ImageData") -> Start:
         baseline = plain_layers(net)
+        skip = [last_linear(baseline)] if skip_last else ()
+        decompositions = {way: lowrank.decompose(baseline, skip, calibration(data, way)) for way in TRUNCATIONS}
         truncated = {
-            way: lowrank.compress(
-                baseline,
-                rank=rank,
-                compression=compression,
-                skip=[last_linear(baseline)] if skip_last else (),
-                split=split,
-                inner_bias=inner_bias,
-                calibration=calibration(data, way),
-            )
-            for way in TRUNCATIONS
+            way: decomposition.truncate(rank=rank, compression=compression, split=split, inner_bias=inner_bias)
+            for way, decomposition in decompositions.items()
         }
         compressed, table = truncated[truncation]
-        start = Start(compressed, baseline, table)
+        start = Start(compressed, baseline, table, decompositions)
         for way, (candidate, _) in truncated.items():
             start.metrics[f"{way}/test_acc"] = evaluate(candidate, data.loader("test")).accuracy
         if ordered_start and table.layers[-1].rank <= 2:

@@ -1,5 +1,7 @@
 """Callbacks that have something to show when the run is tested."""
 
+from pathlib import Path
+
 from pytorch_lightning import Callback
 
 from dlhw.data.images import ImageData
@@ -8,7 +10,7 @@ from dlhw.start import Start
 
 
 class Recorder(Callback):
-    """A callback that draws or tabulates at the test; `run` hands it the run's record, start and data.
+    """A callback that draws or tabulates at the test; `run` hands it the run's record, start, data and references.
 
     It joins the trainer after training: a callback that only waits costs every step as much as one that acts.
     """
@@ -16,3 +18,4 @@ class Recorder(Callback):
     record: Record
     start: Start
     data: ImageData
+    references: dict[str, Path]  # folders of the finished runs that this one is compared with, by experiment

@@ -11,14 +11,14 @@ from dlhw.figures import metric_against, singular_values
 from dlhw.lowrank.svd import Rank
 from dlhw.metrics.classification import evaluate
 from dlhw.metrics.parameters import num_parameters
-from dlhw.start import TRUNCATIONS, calibration, last_linear
+from dlhw.start import TRUNCATIONS
 
 
 class TruncationCurve(Recorder):
     """Test accuracy of the untrained truncations at each rank, plain and activation-aware, and the spectra.
 
     Args:
-        ranks: the ranks to show; the SVD is computed once for all of them.
+        ranks: the ranks to show, all cut from the decompositions that the run started with.
     """
 
     def __init__(self, ranks: Sequence[Rank]) -> None:
@@ -31,16 +31,15 @@ class TruncationCurve(Recorder):
             self._show()
 
     def _show(self) -> None:
-        data, baseline = self.data, self.start.baseline
-        assert baseline is not None
-        skip = [last_linear(baseline)]
-        plain = lowrank.decompose(baseline, skip=skip)
-        whitened = lowrank.decompose(baseline, skip=skip, calibration=calibration(data, "whitened"))
-        accuracies: dict[str, list[float]] = {}
-        for name, decomposition in zip(TRUNCATIONS.values(), (plain, whitened), strict=True):
-            accuracies[name] = [
-                evaluate(decomposition.truncate(rank=rank)[0], data.loader("test")).accuracy for rank in self.ranks
+        data, decompositions = self.data, self.start.decompositions
+        accuracies = {
+            title: [
+                evaluate(decompositions[way].truncate(rank=rank)[0], data.loader("test")).accuracy
+                for rank in self.ranks
             ]
+            for way, title in TRUNCATIONS.items()
+        }
+        plain = decompositions["plain"]
         sizes = [self._num_parameters(plain, rank) for rank in self.ranks]
         self._table(accuracies, sizes)
         self._figures(accuracies, plain, data.title)

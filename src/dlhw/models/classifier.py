@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
-import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
+from dlhw.lean import LeanModule
 from dlhw.models.epoch_sums import EpochSums
 
 Batch = tuple[Tensor, Tensor]
@@ -22,7 +22,7 @@ def decay_matrices_only(net: nn.Module) -> list[dict[str, Any]]:
     return [{"params": matrices}, {"params": vectors, "weight_decay": 0.0}]
 
 
-class Classifier(pl.LightningModule):
+class Classifier(LeanModule):
     """Cross entropy (nats) and accuracy on `train`, `val` and `test`, one value an epoch.
 
     The training figures are means over the epoch's batches as the network stood at each of them,
@@ -58,12 +58,26 @@ class Classifier(pl.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         inputs, labels = batch
         logits = self.net(inputs)
-        loss = F.cross_entropy(logits.float(), labels, label_smoothing=self.label_smoothing)
+        loss = self.criterion(logits.float(), labels)
         self.sums.add("train", loss, logits, labels)
         return loss
 
+    def criterion(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """The training loss of a batch."""
+        return F.cross_entropy(logits, labels, label_smoothing=self.label_smoothing)
+
     def on_train_epoch_end(self) -> None:
         self._log("train")
+        scheduler = self.lr_schedulers()
+        if isinstance(scheduler, ReduceLROnPlateau):
+            scheduler.step(self.trainer.callback_metrics["train/loss"])
+
+    def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
+        """As Lightning's, but for a plateau's scheduler: Lightning steps that one after the epoch's checkpoints are
+        written, so that a resumed run would miss a step; here the end of the training epoch does it.
+        """
+        if not isinstance(scheduler, ReduceLROnPlateau):
+            super().lr_scheduler_step(scheduler, metric)
 
     def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
         self._evaluate(batch, self.val_splits[dataloader_idx])
@@ -95,8 +109,12 @@ class Classifier(pl.LightningModule):
         self.log_dict(self.sums.pop(split), sync_dist=True)
 
     def configure_optimizers(self) -> Any:
-        optimizer = self.make_optimizer(decay_matrices_only(self.net))
+        optimizer = self.make_optimizer(decay_matrices_only(self))
         if self.make_scheduler is None:
             return optimizer
         scheduler = self.make_scheduler(optimizer, num_steps=int(self.trainer.estimated_stepping_batches))
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+        if isinstance(scheduler, ReduceLROnPlateau):
+            settings = {"scheduler": scheduler, "interval": "epoch", "monitor": "train/loss"}
+        else:
+            settings = {"scheduler": scheduler, "interval": "step"}
+        return {"optimizer": optimizer, "lr_scheduler": settings}

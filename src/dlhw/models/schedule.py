@@ -1,9 +1,11 @@
-"""Learning-rate schedules, stepped once a batch: functions (optimizer, num_steps) -> scheduler."""
+"""Learning-rate schedules: functions (optimizer, num_steps) -> scheduler, stepped once a batch; but the one that waits
+for a plateau once an epoch, with the training loss.
+"""
 
 import math
 
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR, ReduceLROnPlateau
 
 
 def constant(optimizer: Optimizer, num_steps: int, warmup: float = 0.0) -> LRScheduler:
@@ -33,3 +35,29 @@ def one_cycle(optimizer: Optimizer, num_steps: int, warmup: float = 0.3) -> LRSc
     rates = [group["lr"] for group in optimizer.param_groups]
     # one step more than there are: Lightning asks for the rate after the last step too
     return OneCycleLR(optimizer, max_lr=rates, total_steps=num_steps + 1, pct_start=warmup)
+
+
+def drop(
+    optimizer: Optimizer,
+    num_steps: int,
+    num_epochs: int,
+    drop_epoch: int | None = None,
+    factor: float = 0.1,
+    patience: int = 10,
+    min_delta: float = 0.01,
+) -> LRScheduler:
+    """The optimizer's rate, multiplied once by `factor`: after `drop_epoch` epochs, or at the loss's plateau if None.
+
+    The plateau is the end of `patience` epochs in which the loss fell by less than `min_delta` (nats).
+    """
+    if drop_epoch is not None:
+        last_step = drop_epoch * num_steps // num_epochs
+        return LambdaLR(optimizer, lambda step: 1.0 if step < last_step else factor)
+    return ReduceLROnPlateau(
+        optimizer,
+        factor=factor,
+        patience=patience - 1,  # torch counts the epochs that it bears, not those at which it acts
+        threshold=min_delta,
+        threshold_mode="abs",
+        min_lr=[factor * group["lr"] for group in optimizer.param_groups],  # one drop only
+    )
