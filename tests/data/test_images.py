@@ -72,8 +72,18 @@ def test_images_are_standardised_by_the_training_part_alone() -> None:
 
 @pytest.mark.parametrize("num_val", [1438, 5000])
 def test_a_validation_part_that_leaves_nothing_is_refused(num_val: int) -> None:
-    with pytest.raises(UserError, match=f"data.num_val={num_val}: .* has 1438 training images; must be 1 to 1437"):
+    with pytest.raises(UserError, match=f"data.num_val={num_val}: .* has 1438 training images; must be 0 to 1437"):
         make(num_val=num_val)
+
+
+def test_without_a_validation_part_all_is_trained_on() -> None:
+    data = make(num_val=0)
+    assert list(data.parts) == ["train", "test"]
+    assert len(data.parts["train"][1]) == 1438
+    assert data.splits == ()
+    assert data.val_dataloader() == []
+    assert make(num_val=0, test_every_epoch=True).splits == ("test",)
+    assert data.describe()["num_val"] == 0
 
 
 def test_augmentation_touches_the_training_batches_only() -> None:

@@ -1,10 +1,14 @@
 """Augmentation of whole batches of images at once."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from dlhw.data.loader import Transform
 
 
 class Affine:
@@ -39,3 +43,35 @@ class Affine:
             torch.stack([sin * wide, (slant * sin + cos) * high, shift[1]]),
         ]
         return torch.stack(rows).permute(2, 0, 1)  # (num, 2, 3)
+
+
+class Mirror:
+    """Mirrors each image left to right with probability `share`."""
+
+    def __init__(self, share: float = 0.5) -> None:
+        self.share = share
+
+    def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """Transform images of shape (num_images, channels, height, width)."""
+        chosen = torch.rand(len(images), 1, 1, 1, device=images.device, generator=generator) < self.share
+        return torch.where(chosen, images.flip(-1), images)
+
+
+class Chain:
+    """One augmentation after another."""
+
+    def __init__(self, transforms: Sequence[Transform]) -> None:
+        self.transforms = list(transforms)
+
+    def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        for transform in self.transforms:
+            images = transform(images, generator)
+        return images
+
+
+def description(augment: Any) -> str:
+    """What an augmentation does, for the record: `Mirror (share 0.5), then Affine (degrees 0, shift 1, ...)`."""
+    if isinstance(augment, Chain):
+        return ", then ".join(description(transform) for transform in augment.transforms)
+    settings = ", ".join(f"{key} {value}" for key, value in vars(augment).items())
+    return f"{type(augment).__name__} ({settings})"
