@@ -8,6 +8,7 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch.optim import SGD, Optimizer
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from dlhw.models import schedule
 
@@ -63,3 +64,47 @@ def test_constant_rises_and_stays() -> None:
     assert all(a < b for a, b in pairwise(seen[:5]))
     assert len(set(seen[5:])) == 1
     assert len(set(rates(schedule.constant, 20))) == 1
+
+
+def test_the_rate_drops_by_hand_after_the_epoch_that_is_named() -> None:
+    seen = rates(schedule.drop, 40, num_epochs=8, drop_epoch=3)  # five steps an epoch
+    assert seen == [0.5] * 15 + [0.05] * 26
+
+
+def rates_along(losses: list[float], **settings: float) -> list[float]:
+    """The rate after each epoch, given the epochs' losses."""
+    sgd = optimizer()
+    scheduler = schedule.drop(sgd, num_steps=100, num_epochs=100, **settings)
+    assert isinstance(scheduler, ReduceLROnPlateau)
+    seen = []
+    for loss in losses:
+        scheduler.step(loss)
+        seen.append(sgd.param_groups[0]["lr"])
+    return seen
+
+
+def test_a_plateau_is_found_on_a_made_curve() -> None:
+    """The loss falls by 0.1 an epoch for 20 epochs, then by 0.0005: the plateau is 10 epochs old after epoch 30."""
+    losses = [3 - 0.1 * epoch for epoch in range(1, 21)] + [1 - 0.0005 * epoch for epoch in range(1, 41)]
+    seen = rates_along(losses, patience=10, min_delta=0.01)
+    assert seen == pytest.approx([0.5] * 29 + [0.05] * 31)
+
+
+@given(
+    losses=st.lists(st.floats(0, 5), min_size=1, max_size=60),
+    patience=st.integers(1, 12),
+    min_delta=st.floats(0, 0.5),
+)
+@settings(max_examples=100)
+def test_the_rate_drops_once_and_only_at_a_plateau(losses: list[float], patience: int, min_delta: float) -> None:
+    seen = rates_along(losses, patience=patience, min_delta=min_delta)
+    assert set(seen) <= {0.5, 0.05}
+    assert sorted(seen, reverse=True) == seen
+    best, waited = math.inf, 0
+    for loss, rate in zip(losses, seen, strict=True):  # the plateau by its definition
+        waited = 0 if loss < best - min_delta else waited + 1
+        best = loss if waited == 0 else best
+        if waited == patience:
+            assert rate == pytest.approx(0.05)
+            return
+        assert rate == 0.5

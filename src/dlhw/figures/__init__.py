@@ -1,19 +1,52 @@
 """Pure functions: arrays in, `matplotlib.figure.Figure` out. Nothing touches pyplot's global state."""
 
 from dlhw.figures.categories import metric_by_category
+from dlhw.figures.comparison import compare_curves
 from dlhw.figures.confusion import confusion_matrix
 from dlhw.figures.curves import curves
+from dlhw.figures.energy import energy_by_epoch
 from dlhw.figures.images import image_grid
+from dlhw.figures.importances import importances
+from dlhw.figures.initialisation import (
+    LayerLine,
+    draws_by_layer,
+    loss_by_step,
+    mirrored_histograms,
+    ratios_by_layer,
+    variance_by_layer,
+)
+from dlhw.figures.iterations import loss_by_iteration
+from dlhw.figures.label_noise import image_cards, loss_histograms, memorisation_curves, precision_recall
+from dlhw.figures.landscape import loss_contours, loss_surface, plane_against_truth
 from dlhw.figures.metric_against import metric_against
 from dlhw.figures.save import save_figure
+from dlhw.figures.settings import metric_by_setting
 from dlhw.figures.spectrum import singular_values
 
 __all__ = [
+    "LayerLine",
+    "compare_curves",
     "confusion_matrix",
     "curves",
+    "draws_by_layer",
+    "energy_by_epoch",
+    "image_cards",
     "image_grid",
+    "importances",
+    "loss_by_iteration",
+    "loss_by_step",
+    "loss_contours",
+    "loss_histograms",
+    "loss_surface",
+    "memorisation_curves",
     "metric_against",
     "metric_by_category",
+    "metric_by_setting",
+    "mirrored_histograms",
+    "plane_against_truth",
+    "precision_recall",
+    "ratios_by_layer",
     "save_figure",
     "singular_values",
+    "variance_by_layer",
 ]

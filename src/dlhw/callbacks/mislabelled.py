@@ -1,0 +1,164 @@
+"""Label noise in a run's report: what the network learned from wrong labels, and which labels look wrong."""
+
+import csv
+import io
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from sklearn.metrics import average_precision_score
+from torch import Tensor
+
+from dlhw.callbacks.memorisation import Memorisation, verdicts
+from dlhw.callbacks.metrics_csv import callbacks_of, epochs_of
+from dlhw.callbacks.recorder import Recorder
+from dlhw.figures import image_cards, loss_histograms, memorisation_curves, precision_recall
+from dlhw.files import write_atomically
+from dlhw.models.classifier import Classifier
+
+LAST = 10  # epochs whose mean test accuracy the literature reports
+
+
+class MislabelledReport(Recorder):
+    """Curves, histograms, a paragraph that reads them, and a ranking of the images by how wrong their label looks.
+
+    An image is ranked by the loss of its given label, averaged over all epochs: a label that is memorised in the end
+    was still contradicted for long.
+
+    Args:
+        num_shown: how many of the most suspect images are drawn.
+    """
+
+    def __init__(self, num_shown: int = 40) -> None:
+        self.num_shown = num_shown
+
+    def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        assert isinstance(pl_module, Classifier)
+        history = epochs_of(trainer).history()
+        if not history:
+            return
+        given = self.data.parts["train"][1].cpu()
+        truth = self.data.true_labels
+        wrong = None if truth is None else (given != truth)
+        judged = verdicts(pl_module.net, self.data)
+        self._course(history)
+        self._histograms(judged.loss.cpu(), wrong)
+        watcher = next(callback for callback in callbacks_of(trainer) if isinstance(callback, Memorisation))
+        scores = watcher.mean_loss.cpu()
+        self._ranking(scores, judged.predicted.cpu(), given)
+        if wrong is not None and wrong.any():
+            self._quality(scores, wrong)
+            self.record.notes.append(paragraph(history, float(wrong.double().mean())))
+
+    def _course(self, history: dict[str, list[float | None]]) -> None:
+        accuracy = np.array(history["test/acc"], dtype=float)
+        metrics = self.record.metrics
+        metrics["peak/test_acc"], metrics["peak/epoch"] = float(accuracy.max()), int(accuracy.argmax()) + 1
+        metrics["last/test_acc"] = float(accuracy[-LAST:].mean())
+        for name in ("right/acc", "wrong/memorised", "wrong/seen_through"):
+            if name in history:
+                metrics[name] = float(history[name][-1] or 0.0)
+        title = f"{self.record.facts['experiment']}: what is learned from right and from wrong labels"
+        figure = memorisation_curves(history, title=title, data_name=self.data.title)
+        caption = (
+            "Left: test accuracy after each epoch, with its peak. Right: on the training part without "
+            "augmentation, the accuracy on rightly labelled images, the share of wrong labels that the network "
+            "repeats, and the share of wrongly labelled images whose true class it predicts."
+        )
+        self.record.add_figure(figure, "memorisation", title, caption)
+
+    def _histograms(self, losses: Tensor, wrong: Tensor | None) -> None:
+        parts = (
+            {"all labels": losses} if wrong is None else {"right labels": losses[~wrong], "wrong labels": losses[wrong]}
+        )
+        title = f"{self.record.facts['experiment']}: the loss of each training label at the end"
+        named = {name: values.numpy() for name, values in parts.items() if len(values)}
+        figure = loss_histograms(named, title=title, data_name=self.data.title)
+        caption = "Cross entropy of the given label under the tested network; wrong labels apart where they are known."
+        self.record.add_figure(figure, "losses", title, caption)
+
+    def _ranking(self, scores: Tensor, predicted: Tensor, given: Tensor) -> None:
+        order = torch.argsort(scores, descending=True)
+        self._write_ranking(order, scores, predicted, given)
+        images = self.data.pixels("train", order[: self.num_shown]).cpu().numpy()
+        names = self.data.class_names
+        cards = []
+        for row in order[: self.num_shown].tolist():
+            label = f"{names[given[row]]} → {names[predicted[row]]}"
+            was_wrong = self.data.true_labels is not None and bool(given[row] != self.data.true_labels[row])
+            cards.append((label, was_wrong))
+        title = f"{self.record.facts['experiment']}: the most suspect training labels"
+        known = self.data.true_labels is not None
+        figure = image_cards(
+            images, [text for text, _ in cards], marked=[mark for _, mark in cards] if known else None,
+            title=title, data_name=self.data.title,
+        )  # fmt: skip
+        caption = "Given label → what the network predicts, from the highest mean loss on."
+        if known:
+            caption += " Those in orange were really flipped; the others are hard or wrong in the original data."
+        self.record.add_figure(figure, "suspects", title, caption)
+
+    def _write_ranking(self, order: Tensor, scores: Tensor, predicted: Tensor, given: Tensor) -> None:
+        columns = {"place": self.data.train_places, "given": given, "predicted": predicted, "score": scores}
+        truth = self.data.true_labels
+        if truth is not None:
+            columns["wrong"] = (given != truth).int()
+        buffer = io.StringIO()
+        writer = csv.writer(buffer, lineterminator="\n")
+        writer.writerow(["rank", *columns])
+        ranked = [column[order].tolist() for column in columns.values()]
+        writer.writerows([number, *row] for number, row in enumerate(zip(*ranked, strict=True), start=1))
+        write_atomically(self.record.folder / "suspects.csv", buffer.getvalue())
+        self.record.notes.append(
+            "suspects.csv ranks all training images by how wrong their label looks (place: in the data's own order)."
+        )
+
+    def _quality(self, scores: Tensor, wrong: Tensor) -> None:
+        """Precision and recall of the ranking against the truth."""
+        ordered = wrong[torch.argsort(scores, descending=True)].double().numpy()
+        found, num_wrong = np.cumsum(ordered), ordered.sum()
+        precision, recall = found / np.arange(1, len(found) + 1), found / num_wrong
+        rows = []
+        for share in (0.25, 0.5, 1.0, 1.5):
+            number = min(len(found), max(1, round(share * num_wrong)))
+            rows.append([number, precision[number - 1], recall[number - 1]])
+        self.record.add_table(
+            "Who is mislabelled", ["most suspect images", "precision", "recall"], rows, percent=["precision", "recall"],
+            note=f"Of {len(found):,} labels {int(num_wrong):,} are wrong; ranked by mean loss over the epochs.",
+        )  # fmt: skip
+        metrics = self.record.metrics
+        metrics["ranking/precision"] = float(precision[int(num_wrong) - 1])
+        metrics["ranking/average_precision"] = float(average_precision_score(wrong.numpy(), scores.numpy()))
+        title = f"{self.record.facts['experiment']}: finding the wrong labels"
+        figure = precision_recall(
+            recall, precision, chance=num_wrong / len(found), title=title, data_name=self.data.title
+        )
+        caption = "Precision against recall as one goes down the ranking; the dashed line is picking at random."
+        self.record.add_figure(figure, "precision_recall", title, caption)
+
+
+def paragraph(history: dict[str, list[float | None]], rate: float) -> str:
+    """Where the curve of the test accuracy comes from, in words and measured figures."""
+    accuracy, right, memorised, seen = (
+        np.array(history[name], dtype=float)
+        for name in ("test/acc", "right/acc", "wrong/memorised", "wrong/seen_through")
+    )
+    peak = int(accuracy.argmax())
+    text = (
+        f"{100 * rate:.1f} % of the training labels are wrong. Test accuracy peaks at {100 * accuracy[peak]:.2f} % "
+        f"after epoch {peak + 1}: by then the network predicts {100 * right[peak]:.1f} % of the right labels but "
+        f"repeats only {100 * memorised[peak]:.1f} % of the wrong ones, and gives {100 * seen[peak]:.1f} % of the "
+        "wrongly labelled images their true class: what right labels have in common is learned first, for wrong "
+        "ones contradict each other. "
+    )
+    fall = accuracy[peak] - accuracy[-1]
+    if fall < 0.01:
+        return text + (
+            f"After the last epoch it is {100 * accuracy[-1]:.2f} %, with {100 * memorised[-1]:.1f} % of the wrong "
+            "labels memorised: nothing of note is lost by training on."
+        )
+    return text + (
+        f"After the last epoch {100 * memorised[-1]:.1f} % of the wrong labels are memorised, and test accuracy has "
+        f"fallen by {100 * fall:.2f} points to {100 * accuracy[-1]:.2f} %: images near a memorised one are now given "
+        "its wrong class. The decline is the price of fitting the noise, not of training for long."
+    )
