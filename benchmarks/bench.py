@@ -15,6 +15,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import augmentation  # noqa: E402
 import epoch  # noqa: E402
+import landscape  # noqa: E402
+import search  # noqa: E402
 import ste_step  # noqa: E402
 import torch  # noqa: E402
 import truncation  # noqa: E402
@@ -26,7 +28,7 @@ from dlhw.data import idx  # noqa: E402
 
 def main() -> None:
     warnings.filterwarnings("ignore")
-    overrides = [] if mnist_is_there() else ["data=digits"]
+    overrides = [] if is_there("mnist", "MNIST") else ["data=digits"]
     data = instantiate(compose_config(["experiment=mnist_mlp", *overrides]).data, seed=0)
     data.setup()
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, data: {data.title}\n")
@@ -35,11 +37,13 @@ def main() -> None:
     epoch.main(overrides)
     augmentation.main()
     truncation.main()
+    landscape.main()
+    search.main([] if is_there("fashion_mnist", "FashionMNIST") else ["data=digits"])
 
 
-def mnist_is_there() -> bool:
-    raw = Path(os.environ.get("DLHW_DATA_DIR", "data")) / "MNIST" / "raw"
-    return all((raw / name).is_file() for name in idx.FILES["mnist"])
+def is_there(dataset: str, folder: str) -> bool:
+    raw = Path(os.environ.get("DLHW_DATA_DIR", "data")) / folder / "raw"
+    return all((raw / name).is_file() for name in idx.FILES[dataset])
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from dlhw import config, schema
-from dlhw.errors import SweepFailed, UserError, near
+from dlhw.errors import NEEDS_OPTUNA, SweepFailed, UserError, near
 from dlhw.files import write_atomically
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ def main(app: Callable[[], Any]) -> None:
         SweepEnd.remove_unused()
         if wants_traceback:
             raise
-        sys.exit(f"error: {explained(error)}")
+        sys.exit(f"error: {SweepEnd.all_failed() or explained(error)}")
 
 
 def job(cfg: DictConfig) -> float | None:
@@ -61,6 +61,9 @@ def job(cfg: DictConfig) -> float | None:
     try:
         if cfg.resume:
             cfg = resumed(cfg)
+        if hydra_config.mode == RunMode.RUN and hydra_config.runtime.choices.get("hparams_search"):
+            remove_unused(folder)
+            raise UserError("a search needs -m: python train.py -m hparams_search=...")
         if cfg.name is None:
             remove_unused(folder)
             raise UserError("no experiment chosen; `python train.py` lists them")
@@ -159,6 +162,8 @@ def one_line(error: BaseException) -> str:
         return str(reason)
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         group, _, name = error.missing_cfg_file.rpartition("/")
+        if (group, name) == ("hydra/sweeper", "optuna"):
+            return f"this search {NEEDS_OPTUNA}"
         known = [option for option in error.options or [] if not option.startswith("_")]
         return f"unknown {group or 'config'} '{name}'{near(name, known)}"
     text = str(error)
@@ -198,22 +203,40 @@ def flat_keys(node: Any, prefix: str = "") -> list[str]:
     return ([prefix] if prefix else []) + [key for child in children for key in child]
 
 
+def is_search(config: DictConfig) -> bool:
+    return bool(config.hydra.runtime.choices.get("hparams_search"))
+
+
 class SweepEnd(Callback):
-    """After a multirun: one table and one report over its jobs, and the exit code."""
+    """After a multirun: one table and one report over its jobs, and the exit code. A search is prepared before, and
+    its best setting trained once more after.
+    """
 
     folder: Path | None = None
     failure: str | None = None
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         SweepEnd.folder = Path(config.hydra.sweep.dir)
+        if not is_search(config):
+            return
+        from dlhw import search
+
+        try:
+            search.prepare(config)
+        except Exception as error:  # Hydra would only warn of it
+            SweepEnd.remove_unused()
+            raise JobFailed from error
 
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
+        from dlhw import search
         from dlhw.report import sweep_report
 
         folder = Path(config.hydra.sweep.dir)
         if not folder.is_dir() or (config.name is None and "experiment" not in str(config.hydra.overrides.task)):
             return
         try:
+            if is_search(config):
+                search.retrain_best(folder, config.hydra.job.env_set)
             summary = sweep_report(folder)
         except Exception as error:  # Hydra would only warn of it
             SweepEnd.failure = f"the sweep's report could not be written: {explained(error)}"
@@ -229,6 +252,15 @@ class SweepEnd(Callback):
         """Remove the folder of a sweep that was refused before its first job."""
         if cls.folder is not None:
             remove_unused(cls.folder, num_parents=2)  # outputs/<experiment>/multirun/<date_time>
+
+    @classmethod
+    def all_failed(cls) -> str | None:
+        """What there is to say where every job failed: Optuna's sweeper raises then instead of ending the sweep."""
+        failures = list(cls.folder.glob("*/failure.json")) if cls.folder else []
+        if not failures or list(cls.folder.glob("*/results.json")):  # type: ignore[union-attr]
+            return None
+        reason = json.loads(failures[0].read_text())["error"]
+        return f"all {len(failures)} jobs failed, the first one as {reason}; the others' reasons are in {cls.folder}"
 
     @classmethod
     def check(cls) -> None:

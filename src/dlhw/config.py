@@ -17,17 +17,27 @@ CONF = Path(__file__).resolve().parents[2] / "conf"
 
 
 def experiment_names(overrides: Sequence[str]) -> str:
-    """The experiments that a list of overrides chooses, joined by '+'; 'none' where it chooses none."""
-    chosen = [value.partition("=")[2] for value in overrides if value.startswith("experiment=")]
-    return chosen[-1].replace(",", "+") if chosen else "none"
+    """The experiments, or the search, that a list of overrides chooses, joined by '+'; 'none' where it chooses none."""
+    for group in ("experiment", "hparams_search"):
+        chosen = [value.partition("=")[2] for value in overrides if value.startswith(f"{group}=")]
+        if chosen:
+            return chosen[-1].replace(",", "+")
+    return "none"
+
+
+def search_name(overrides: Sequence[str]) -> str:
+    """A search by what determines its result, so that the same command finds the study that it began."""
+    search = [value.partition("=")[2] for value in overrides if value.startswith("hparams_search=")]
+    others = [value for value in overrides if not value.startswith(("hparams_search=", "paths.", "data.root="))]
+    return short_name(",".join([*search[-1:], *others]))
 
 
 def short_name(overrides: str) -> str:
-    """The overrides of a job as its folder's name; where a file system has no room for them, their start and a hash."""
-    if len(overrides.encode()) <= LONGEST_NAME:
+    """The overrides of a job as its folder's name; where they are too long or hold a path, their start and a hash."""
+    if len(overrides.encode()) <= LONGEST_NAME and "/" not in overrides:
         return overrides
     digest = hashlib.sha256(overrides.encode()).hexdigest()[:8]
-    return overrides.encode()[: LONGEST_NAME - 10].decode(errors="ignore") + f"-{digest}"
+    return overrides.replace("/", "_").encode()[: LONGEST_NAME - 10].decode(errors="ignore") + f"-{digest}"
 
 
 def run_dir(resume: str | None, outputs: str, overrides: ListConfig) -> str:
@@ -64,11 +74,18 @@ def quotient(dividend: float, divisor: float) -> float:
         return 0.0
 
 
+def repeat(value: object, times: object) -> ListConfig:
+    """A list with `value` in it that many times; empty where that is no number, which validation then refuses."""
+    return ListConfig([value] * times if isinstance(times, int) else [])
+
+
 # The names that the configs use. Registered at import, since a launcher's worker process has
 # nothing else that would. OmegaConf caches both, run_dir as it makes the folder, experiment_names as all
 # jobs of a sweep belong into the folder that is named after the whole sweep.
 OmegaConf.register_new_resolver("run_dir", run_dir, use_cache=True, replace=True)
 OmegaConf.register_new_resolver("quotient", quotient, replace=True)
+OmegaConf.register_new_resolver("repeat", repeat, replace=True)
+OmegaConf.register_new_resolver("search_name", search_name, use_cache=True, replace=True)
 OmegaConf.register_new_resolver("short_name", short_name, replace=True)
 OmegaConf.register_new_resolver("experiment_names", experiment_names, use_cache=True, replace=True)
 

@@ -3,6 +3,8 @@
 import difflib
 from collections.abc import Iterable
 
+NEEDS_OPTUNA = "needs Optuna: pip install -e .[sweep]; a plain grid (hparams_search=fashion_mlp_grid) does without"
+
 
 class UserError(Exception):
     """Something the user can mend; shown as one line without a traceback."""

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from sklearn.metrics import confusion_matrix as sklearn_confusion
 
 from dlhw.figures import (
+    compare_curves,
     confusion_matrix,
     curves,
+    energy_by_epoch,
     image_grid,
     metric_against,
     metric_by_category,
@@ -37,6 +39,8 @@ def draw_all(data_name="MNIST"):
     look = {"title": "a title", "data_name": data_name}
     return {
         "curves": curves(HISTORY, **look),
+        "comparison": compare_curves({"a $1 run": HISTORY, "b": HISTORY}, drops={"b": [2]}, **look),
+        "energy": energy_by_epoch({"a": [1.0, None, 2.0]}, {"a": [0.1, 0.2, 0.3]}, **look),
         "confusion": confusion_matrix(np.eye(10, dtype=int), [str(i) for i in range(10)], **look),
         "against": metric_against([1, 2], {"a": POINTS}, xlabel="x", ylabel="y", **look),
         "category": metric_by_category(["a", "b"], {"acc": [(1.0, 0.1), None]}, xlabel="x", **look),
@@ -223,3 +227,28 @@ class TestImageGrid:
     def test_a_wrong_shape_is_refused(self):
         with pytest.raises(ValueError, match="label a row"):
             image_grid(np.zeros((2, 3, 4, 5)), ["a"], title="t", data_name="d")
+
+
+def test_a_comparison_draws_each_run_in_its_colour_and_marks_the_drops():
+    histories = {"one": HISTORY, "other": {"train/loss": [0.9, 0.8], "val/loss": [1.0, 0.9]}}
+    figure = compare_curves(histories, drops={"other": [1]}, title="t", data_name="d")
+    loss, acc = figure.axes
+    drawn = {(line.get_color(), line.get_linestyle()): list(line.get_ydata()) for line in loss.lines}
+    assert drawn[PALETTE[0], "--"] == HISTORY["train/loss"]
+    assert drawn[PALETTE[1], "-"] == [1.0, 0.9]
+    assert drawn[PALETTE[1], ":"] == [0, 1], "a vertical line, from the bottom of the panel to its top"
+    assert [list(line.get_ydata()) for line in acc.lines if line.get_linestyle() == "-"] == [[90.0, 95.0, 97.0]]
+    assert {"one", "other", "training", "validation", "learning rate reduced"} <= set(texts(figure))
+
+
+def test_a_comparison_of_a_short_and_a_long_run_is_logarithmic():
+    for length, scale in ((3, "linear"), (30, "log")):
+        histories = {"long": {"val/acc": [0.5] * length}, "short": {"val/acc": [0.5] * 3}}
+        assert compare_curves(histories, title="t", data_name="d").axes[0].get_xscale() == scale
+
+
+def test_figures_of_nothing_are_refused():
+    with pytest.raises(ValueError, match="no run has a loss or an accuracy"):
+        compare_curves({"a": {"epoch": [1]}}, title="t", data_name="d")
+    with pytest.raises(ValueError, match="no epoch's energy was measured"):
+        energy_by_epoch({"a": [None]}, {}, title="t", data_name="d")

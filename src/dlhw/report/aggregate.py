@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dlhw.report.jobs import Job, Value, read_jobs, swept_keys
+from dlhw.report.jobs import Job, Value, read_best, read_jobs, swept_keys
 from dlhw.report.run import dataset_name
 from dlhw.report.text import higher_is_better, is_number
 
@@ -36,6 +36,7 @@ class Sweep:
     metrics: list[str]  # what the experiments ask to be shown, the most important first
     x: str | None  # a metric to draw them against, instead of the swept number
     baseline: float | None  # mean test accuracy of the networks that the jobs started from
+    retrained: Job | None = None  # of a search: the run of its best setting, tested
 
     @property
     def done(self) -> list[Job]:
@@ -44,6 +45,10 @@ class Sweep:
     @property
     def failed(self) -> list[Job]:
         return [job for job in self.jobs if job.error is not None]
+
+    @property
+    def is_search(self) -> bool:
+        return any("hparams_search" in job.overrides for job in self.jobs)
 
     @property
     def data_name(self) -> str:
@@ -66,7 +71,8 @@ def read_sweep(folder: Path) -> Sweep:
     done = [job for job in jobs if job.error is None]
     swept = swept_keys(jobs)
     specs = [job.results.get("sweep") or {} for job in done]
-    wanted = [y for spec in specs for y in spec.get("y", [])]
+    measured = {name for job in done for name in job.measured}
+    wanted = [y for spec in specs for y in spec.get("y", []) if y in measured]
     wanted = wanted or [job.results["optimized_metric"] for job in done if job.results.get("optimized_metric")]
     axes = {spec.get("x") for spec in specs}
     return Sweep(
@@ -77,6 +83,7 @@ def read_sweep(folder: Path) -> Sweep:
         metrics=list(dict.fromkeys(wanted)),
         x=axes.pop() if len(axes) == 1 else None,
         baseline=agreed_baseline(done),
+        retrained=read_best(folder),
     )
 
 

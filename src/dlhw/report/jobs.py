@@ -11,6 +11,7 @@ from dlhw.report.run import failure, read_results
 from dlhw.report.text import is_number
 
 Value = int | float | str | None
+BEST = "best"  # the folder, in a search's, of the run that trains the best setting once more and tests it
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,12 @@ def _parse_value(text: str) -> Value:
 def _job_folders(folder: Path) -> Iterable[Path]:
     marks = [*folder.rglob("overrides.yaml"), *folder.rglob(".hydra")]
     folders = {mark.parent for mark in marks if mark.parent.name != ".hydra"}
-    return sorted(folders - {folder})
+    return sorted(folders - {folder, folder / BEST})
+
+
+def read_best(folder: Path) -> Job | None:
+    """The run that a search ended with; None where there is none yet."""
+    return _read_job(folder / BEST, folder) if (folder / BEST / "results.json").is_file() else None
 
 
 def _read_job(path: Path, sweep: Path) -> Job:

@@ -11,6 +11,7 @@ from dlhw.files import write_atomically
 from dlhw.report import chart
 from dlhw.report.aggregate import Sweep, read_sweep
 from dlhw.report.page import picture
+from dlhw.report.search import search_charts
 from dlhw.report.sweep_page import write_sweep_page
 from dlhw.report.text import is_number
 
@@ -36,7 +37,7 @@ def sweep_report(folder: Path | str) -> SweepSummary:
         "json": write_atomically(folder / "sweep.json", _json(sweep)),
     }
     pictures = []
-    for drawn in chart.draw(sweep):
+    for drawn in search_charts(sweep) if sweep.is_search else chart.draw(sweep):
         file = f"figures/sweep_{drawn.quantity}.png"
         paths[f"figure/{drawn.quantity}"] = save_figure(drawn.figure, folder / file)
         pictures.append(picture(folder, file, drawn.title, drawn.caption))
@@ -68,6 +69,7 @@ def _json(sweep: Sweep) -> str:
         "baseline_test_acc": sweep.baseline,
         "rows": [asdict(group) for group in sweep.groups],
         "best_row": sweep.best,
+        "retrained": sweep.retrained and {"overrides": sweep.retrained.overrides, **sweep.retrained.measured},
         "failed": [{"job": job.name, "overrides": job.overrides, "error": job.error} for job in sweep.failed],
     }
     return json.dumps(record, indent=1, allow_nan=False) + "\n"

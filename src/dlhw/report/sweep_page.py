@@ -23,6 +23,7 @@ def write_sweep_page(sweep: Sweep, pictures: Sequence[Picture]) -> Path:
         fixed=[f"{key}={value}" for key, value in first.items() if key not in sweep.swept],
         facts=_facts(sweep),
         pictures=pictures,
+        retrained=_retrained_table(sweep),
         summary=_summary_table(sweep),
         failed=_failed_table(sweep),
         jobs=_job_table(sweep),
@@ -41,6 +42,9 @@ def _facts(sweep: Sweep) -> list[Fact]:
     if sweep.best is not None:
         best, metric = sweep.groups[sweep.best], sweep.metrics[0]
         facts.append(Fact(_shown(best, metric), f"best {text.metric_label(metric)}", describe(best.config)))
+    if sweep.retrained is not None:
+        tested = sweep.retrained.measured.get("test/acc")
+        facts.append(Fact(text.percent(tested), "test accuracy", "the best setting, trained once more, tested once"))
     if sweep.baseline is not None:
         facts.append(Fact(text.percent(sweep.baseline), "baseline test accuracy"))
     failed = f"{len(sweep.failed)} failed" if sweep.failed else "all finished"
@@ -71,7 +75,30 @@ def _summary_table(sweep: Sweep) -> Table:
         for group in sweep.groups
     ]
     columns = [*keys, *labels, "parameters", "time a job", "energy a job", "jobs"]
+    if not keys and rows:  # one configuration, over seeds: easier to read from top to bottom
+        pairs = zip(map(Cell, columns), rows[0], strict=True)
+        return Table("Results", ["measured", "result"], [list(pair) for pair in pairs])
     return Table("Results", columns, rows, best=sweep.best)
+
+
+def _retrained_table(sweep: Sweep) -> Table | None:
+    """The run that a search ended with, linked."""
+    best = sweep.retrained
+    if best is None:
+        return None
+    names = ["val/acc", "test/acc", "test/loss"]
+    row = [
+        _link(best),
+        *(_cell(best.overrides.get(key)) for key in sweep.swept),
+        *(_cell(best.measured.get(name), _formatter(name)) for name in names),
+    ]
+    columns = ["run", *sweep.swept, *(text.metric_label(name) for name in names)]
+    return Table(
+        "The best setting, trained once more",
+        columns,
+        [row],
+        "It was chosen on the validation part; the test set was looked at once, by this run.",
+    )
 
 
 def _job_table(sweep: Sweep) -> Table:

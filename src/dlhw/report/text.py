@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 MISSING = "–"
-WORDS = {"acc": "accuracy", "val": "validation", "lr": "learning rate"}
+WORDS = {"acc": "accuracy", "train": "training", "val": "validation", "lr": "learning rate", "l2": "L2"}
 
 
 def is_number(value: Any) -> bool:
@@ -67,8 +67,8 @@ def metric_label(name: str) -> str:
 
 
 def is_fraction(name: str) -> bool:
-    """Whether a metric is a fraction to be shown in per cent: an accuracy."""
-    return _words(name)[-1] in ("acc", "accuracy")
+    """Whether a metric is a fraction to be shown in per cent: an accuracy, a share of wins."""
+    return _words(name)[-1] in ("acc", "accuracy", "wins")
 
 
 def higher_is_better(name: str) -> bool:
