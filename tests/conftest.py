@@ -11,12 +11,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from dlhw.config import compose_config, new_folder
 from dlhw.schema import validate
 from tests.helpers import ROOT, Finished
 
 Popen = subprocess.Popen[str]
+
+settings.register_profile("untimed", deadline=None)  # a busy machine is no failure
+settings.load_profile("untimed")
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from dlhw.config import compose_config
@@ -41,10 +41,26 @@ def small(experiment: str, num_epochs: int = 2) -> list[str]:
         overrides.append("rank=8")
     if "ranks" in cfg:
         overrides.append("ranks=[4,8,full]")
+    if "depths" in cfg:
+        overrides += ["depths=[2,5]", "draws=4", "steps=5"]
     if cfg.get("baseline") is not None:
         overrides.append(BASELINE)
+    if cfg.get("references"):
+        overrides.append(small_references(cfg))
+    if "grid_size" in cfg:
+        overrides += ["grid_size=5", "subset=null"]
     overrides.append(f"trainer.max_epochs={min(num_epochs, cfg.trainer.max_epochs)}")
     return overrides
+
+
+def small_references(cfg: DictConfig) -> str:
+    """The experiment's references trained for two epochs, and compared with nothing in their turn."""
+    small_ones = [
+        f"{{experiment:{reference.experiment},overrides:"
+        f"{json.dumps([*reference.get('overrides', []), 'trainer.max_epochs=2', '++references=[]'])}}}"
+        for reference in cfg.references
+    ]
+    return f"references=[{','.join(small_ones)}]"
 
 
 @dataclass(frozen=True)
@@ -68,6 +84,11 @@ class Finished:
 
     def weights(self, name: str = "last") -> dict[str, Tensor]:
         return torch.load(self.folder / "checkpoints" / f"{name}.ckpt", weights_only=True)["state_dict"]
+
+
+def learned(rows: list[dict[str, str]]) -> list[dict[str, str]]:
+    """The rows of a `metrics.csv` without the energy, which no two runs use the same of."""
+    return [{name: cell for name, cell in row.items() if not name.startswith("energy/")} for row in rows]
 
 
 def same_bits(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:

@@ -8,6 +8,7 @@ from dlhw.config import experiments
 from tests.helpers import error_line
 
 STE = ("experiment=svd_ste", "data=digits")
+LANDSCAPE = ("experiment=loss_landscape", "data=digits")
 WHOLE = "must be a whole number of at least 1, or full"
 
 # arguments -> what the error line must say: what is wrong, and what is allowed or near
@@ -63,6 +64,19 @@ WRONG: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "negative seed": ((*STE, "seed=-1"), ("seed=-1:", "greater than or equal to 0")),
     "no batch": ((*STE, "data.batch_size=0"), ("data.batch_size=0:", "greater than or equal to 1")),
     "negative epochs": ((*STE, "trainer.max_epochs=-1"), ("trainer.max_epochs=-1:", "greater than or equal to 0")),
+    "no initialisation": ((*LANDSCAPE, "inits=0"), ("inits=0:", "greater than or equal to 1")),
+    "too many initialisations": ((*LANDSCAPE, "inits=7"), ("inits=7:", "less than or equal to 6")),
+    "a grid of one point": ((*LANDSCAPE, "grid_size=1"), ("grid_size=1:", "greater than or equal to 5")),
+    "no sample of the trajectory": ((*LANDSCAPE, "samples_per_epoch=0"), ("samples_per_epoch=0:", "equal to 1")),
+    "an empty subset": ((*LANDSCAPE, "subset=0"), ("subset=0:", "greater than or equal to 1")),
+    "running statistics on a landscape": (
+        (*LANDSCAPE, "model.net.batch_norm=true"),
+        ("model.net.batch_norm=true: must be false for a landscape",),
+    ),
+    "clipping that binds networks to each other": (
+        (*LANDSCAPE, "inits=2", "trainer.gradient_clip_val=1"),
+        ("trainer.gradient_clip_val=1.0: must be null with inits=2",),
+    ),
     "data folder missing": (
         ("experiment=svd_ste", "data.root={tmp}/nothing"),
         ("data.root={tmp}/nothing does not exist", "DLHW_DATA_DIR", "data=digits"),

@@ -78,7 +78,10 @@ def test_the_report_names_the_data(finished: Finished) -> None:
 
 def test_checkpoints_hold_tensors_and_plain_values_only(finished: Finished) -> None:
     files = sorted((finished.folder / "checkpoints").glob("*"))
-    expected = ["best.ckpt", "last.ckpt"] if finished.config.trainer.max_epochs else []
+    keepers = [
+        settings.filename for settings in finished.config.callbacks.values() if settings and "filename" in settings
+    ]
+    expected = sorted(f"{name}.ckpt" for name in keepers) if finished.config.trainer.max_epochs else []
     assert [file.name for file in files] == expected
     for file in files:
         content = torch.load(file, weights_only=True)

@@ -4,9 +4,10 @@ import signal
 from pathlib import Path
 
 import pytest
+import torch
 
 from tests.conftest import resume_in
-from tests.helpers import KILLABLE, SMALL_SVD, Finished, error_line, same_bits, small
+from tests.helpers import KILLABLE, SMALL_SVD, Finished, error_line, learned, same_bits, small
 
 MLP = [
     *small("mnist_mlp", num_epochs=4),
@@ -16,6 +17,15 @@ MLP = [
     "augment=affine",
     "scheduler=onecycle",
 ]
+# The three checkpoints, and the end: flat after four epochs
+SHALLOW = [
+    *small("shallow_mlp", num_epochs=9),
+    *KILLABLE,
+    "callbacks.early_stopping.patience=3",
+    "callbacks.early_stopping.min_delta=9",
+]
+# A plateau after the third epoch, the first being the best
+DROP = [*small("lr_drop", num_epochs=5), *KILLABLE, "scheduler.patience=2", "scheduler.min_delta=9"]
 STE = ["experiment=svd_ste", *SMALL_SVD, *KILLABLE, "trainer.max_epochs=4", "optimizer.lr=0.01"]
 
 
@@ -25,17 +35,33 @@ def only_run(outputs: Path, name: str) -> Path:
 
 
 def assert_same(one: Finished, other: Finished) -> None:
-    assert same_bits(one.weights("last"), other.weights("last"))
-    assert same_bits(one.weights("best"), other.weights("best"))
-    assert (one.folder / "metrics.csv").read_bytes() == (other.folder / "metrics.csv").read_bytes()
+    kept = sorted(file.stem for file in (one.folder / "checkpoints").iterdir())
+    assert kept == sorted(file.stem for file in (other.folder / "checkpoints").iterdir())
+    for name in kept:
+        assert same_bits(one.weights(name), other.weights(name)), name
+    assert learned(one.rows) == learned(other.rows)
     assert one.results["metrics"] == other.results["metrics"]
     assert one.results["checkpoint"] == other.results["checkpoint"]
 
 
 @pytest.mark.parametrize(
     ("name", "overrides", "step", "num_rows"),
-    [("mnist_mlp", MLP, 25, 2), ("svd_ste", STE, 33, 3), ("mnist_mlp", MLP, 4, 0)],
-    ids=["mnist_mlp", "svd_ste", "before the first epoch has ended"],
+    [
+        ("mnist_mlp", MLP, 25, 2),
+        ("svd_ste", STE, 33, 3),
+        ("mnist_mlp", MLP, 4, 0),
+        ("shallow_mlp", SHALLOW, 25, 2),
+        ("lr_drop", DROP, 25, 2),
+        ("lr_drop", DROP, 35, 3),
+    ],
+    ids=[
+        "mnist_mlp",
+        "svd_ste",
+        "before the first epoch has ended",
+        "shallow_mlp",
+        "before the learning rate drops",
+        "after the learning rate dropped",
+    ],
 )
 def test_killed_and_resumed(
     train, run_experiment, outputs: Path, name: str, overrides: list[str], step: int, num_rows: int
@@ -49,6 +75,27 @@ def test_killed_and_resumed(
 
     resume_in(folder.folder)
     assert_same(folder, run_experiment(*overrides))
+
+
+@pytest.mark.parametrize(("name", "overrides"), [("shallow_mlp", SHALLOW), ("lr_drop", DROP)])
+def test_killed_after_its_last_epoch(run_experiment, name: str, overrides: list[str]) -> None:
+    """Nothing is left but the test: no further epoch is trained."""
+    whole, killed = run_experiment(*overrides), run_experiment(*overrides)
+    num_epochs = {"shallow_mlp": 4, "lr_drop": 5}[name]
+    assert len(whole.rows) == num_epochs
+    (killed.folder / "results.json").unlink()
+    assert_same(resume_in(killed.folder), whole)
+
+
+def test_what_a_resumed_run_had_used_counts(run_experiment) -> None:
+    finished = run_experiment(*small("mnist_mlp", num_epochs=2))
+    before = finished.results["energy"]
+    (finished.folder / "results.json").unlink()
+    after = resume_in(finished.folder).results["energy"]
+    state = torch.load(finished.folder / "checkpoints" / "last.ckpt", weights_only=True)["callbacks"]["Energy"]
+    assert 0 < state["kwh"] < before["kwh"]
+    assert after["kwh"] > state["kwh"]
+    assert after["co2eq_kg"] / after["kwh"] == pytest.approx(before["co2eq_kg"] / before["kwh"])
 
 
 def test_a_finished_run_is_not_resumed(train, run_experiment) -> None:

@@ -271,11 +271,18 @@ def check_ranks(config: RunConfig) -> None:
 
 
 def check_drop(config: RunConfig) -> None:
-    """The learning rate must fall before training ends."""
+    """The learning rate must fall before training ends, and a plateau have a length."""
+    plateaus = {"scheduler": config.scheduler, "callbacks.early_stopping": config.callbacks.get("early_stopping") or {}}
+    for place, section in plateaus.items():
+        patience, min_delta = section.get("patience", 1), section.get("min_delta", 0)
+        if not isinstance(patience, int) or patience < 1:
+            raise UserError(f"{place}.patience={patience}: must be a whole number of epochs, at least 1")
+        if not isinstance(min_delta, int | float) or not 0 <= min_delta < float("inf"):
+            raise UserError(f"{place}.min_delta={min_delta}: must be a fall of the loss in nats, at least 0")
     if config.drop_epoch is not None and config.drop_epoch >= config.trainer.max_epochs:
         raise UserError(
-            f"drop_epoch={config.drop_epoch}: must be 1 to {config.trainer.max_epochs - 1}, as training ends after epoch "
-            f"{config.trainer.max_epochs}; or null, for the plateau"
+            f"drop_epoch={config.drop_epoch}: must be below the {config.trainer.max_epochs} epochs of "
+            "trainer.max_epochs, or null, for the plateau"
         )
 
 

@@ -12,5 +12,5 @@ class EpochLines(Checkpoint):
     """Logs each epoch's metrics as one plain line (a Checkpoint by class: those run last, with all logged)."""
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        values = "  ".join(f"{name} {value:.4f}" for name, value in sorted(trainer.callback_metrics.items()))
+        values = "  ".join(f"{name} {value:.4g}" for name, value in sorted(trainer.callback_metrics.items()))
         log.info("epoch %d/%s  %s", trainer.current_epoch + 1, trainer.max_epochs, values)

@@ -44,7 +44,7 @@ def drop(
     drop_epoch: int | None = None,
     factor: float = 0.1,
     patience: int = 10,
-    min_delta: float = 0.01,
+    min_delta: float = 0.02,
 ) -> LRScheduler:
     """The optimizer's rate, multiplied once by `factor`: after `drop_epoch` epochs, or at the loss's plateau if None.
 
