@@ -56,7 +56,7 @@ def test_the_plain_network_memorises_and_declines(run_experiment) -> None:
 
 
 def test_without_noise_there_is_a_ranking_and_no_truth(run_experiment) -> None:
-    finished = run_experiment(*noisy(), "data.noise=null")
+    finished = run_experiment(*noisy(), "noise=0")
     assert not [name for name in finished.results["metrics"] if name.startswith(("wrong/", "right/", "ranking/"))]
     header = (finished.folder / "suspects.csv").read_text().splitlines()[0]
     assert header == "rank,place,given,predicted,score"
@@ -70,7 +70,7 @@ def test_the_file_of_a_user_who_does_not_know_the_truth(run_experiment, tmp_path
     file = tmp_path / "mine.npz"
     np.savez(file, x_train=images, y_train=labels, x_test=test_images, y_test=test_labels)
     settings = [setting for setting in noisy() if setting not in ("data=digits", "data.passes=1")]
-    finished = run_experiment(*settings, "data=npz", f"data.path={file}", "data.noise=null")
+    finished = run_experiment(*settings, "data=npz", f"data.path={file}", "noise=0")
     assert finished.results["metrics"]["test/acc"] > 0.3
     assert (finished.folder / "suspects.csv").is_file()
 

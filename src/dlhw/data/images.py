@@ -114,7 +114,7 @@ class ImageData(pl.LightningDataModule):
         order = torch.randperm(len(images), generator=seeded(torch.device("cpu"), self.split_seed))
         train, val = order[num_val:], order[:num_val]
         self.train_places = train  # in the data's own order
-        if self.noise is not None:
+        if self.noise is not None and self.noise.rate > 0:
             self.true_labels = labels[train]
             labels = self.noise(labels, self.num_classes, seeded(torch.device("cpu"), self.seed, NOISE_STREAM))
         cut = {"val": (images[val], labels[val])} if num_val else {}
