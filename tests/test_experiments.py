@@ -36,7 +36,7 @@ def test_results_hold_all_that_the_contract_names(finished: Finished) -> None:
     assert results["experiment"] == finished.config.name
     assert results["question"] == experiments()[results["experiment"]]
     assert results["dataset"]["name"] == "digits (8x8, enlarged)"
-    assert results["dataset"]["num_train"] == 1238
+    assert results["dataset"]["num_train"] == 1438 - finished.config.data.num_val
     assert len(results["dataset"]["sha256"]) == 64
     assert results["parameters"]["total"] == sum(row[2] for row in results["parameters"]["layers"])
     assert 0 <= results["metrics"]["test/acc"] <= 1
