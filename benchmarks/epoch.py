@@ -20,6 +20,7 @@ from torchvision import transforms
 
 from dlhw import run
 from dlhw.config import compose_config
+from dlhw.models.classifier import decay_matrices_only
 
 
 class Stopwatch(pl.callbacks.Checkpoint):
@@ -72,11 +73,11 @@ class UsualModule(pl.LightningModule):
 
 
 def bare_epoch(cfg: Any, train: tuple[Tensor, Tensor], val: tuple[Tensor, Tensor]) -> Callable[[], float]:
-    """What one writes without a framework for the same outcome: the experiment's own optimizer and schedule, loss
-    and accuracy of both parts; no checkpoint.
+    """What one writes without a framework for the same outcome: the experiment's own optimizer, with weight decay on
+    the matrices alone, its schedule, loss and accuracy of both parts; no checkpoint.
     """
     net = instantiate(cfg.model.net)
-    optimizer = instantiate(cfg.optimizer)(net.parameters())
+    optimizer = instantiate(cfg.optimizer)(decay_matrices_only(net))
     scheduler = instantiate(cfg.scheduler)(optimizer, num_steps=10_000)
 
     def epoch() -> float:
