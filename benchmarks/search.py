@@ -13,12 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytorch_lightning as pl
-import torch
-from epoch import Stopwatch, UsualData, UsualModule
+from epoch import Stopwatch, usual_way
 from hydra.utils import instantiate
 from timing import line
-from torch.utils.data import DataLoader
 
 from dlhw import run
 from dlhw.config import compose_config
@@ -59,7 +56,7 @@ def seconds_an_epoch(batch_size: int, overrides: list[str]) -> tuple[str, float,
     cfg = compose_config(setting)
     data = instantiate(cfg.data, seed=0)
     data.setup()
-    return data.title, side_by_side(setting), usual_epoch(data, instantiate(cfg.model.net), batch_size)
+    return data.title, side_by_side(setting), usual_way(data, instantiate(cfg.model.net), batch_size, num_epochs=1)
 
 
 def side_by_side(setting: list[str], epochs: int = 3) -> float:
@@ -82,20 +79,6 @@ def job(setting: list[str]) -> float:
         module = run.make_module(cfg, instantiate(cfg.model.net), data)
         run.make_trainer(cfg, Path(folder), callbacks).fit(module, datamodule=data)
     return float(np.median(watch.seconds[1:]))
-
-
-def usual_epoch(data: Any, net: torch.nn.Module, batch_size: int) -> float:
-    """An epoch with a PIL image and a transform for each sample, and metrics logged at each step, on both cores."""
-    images = (data.parts["train"][0][:, 0] * data.std + data.mean).mul(255).round().byte()
-    loader = DataLoader(UsualData(images, data.parts["train"][1]), batch_size=batch_size, shuffle=True)
-    watch = Stopwatch()
-    with tempfile.TemporaryDirectory() as folder:
-        trainer = pl.Trainer(
-            max_epochs=1, accelerator="cpu", callbacks=[watch], default_root_dir=folder,
-            logger=pl.loggers.CSVLogger(folder), enable_model_summary=False, enable_progress_bar=False,
-        )  # fmt: skip
-        trainer.fit(UsualModule(net), loader)
-    return watch.seconds[-1]
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from dlhw.config import compose_config
+from dlhw.data.images import ImageData
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -101,3 +102,14 @@ def error_line(stderr: str) -> str:
     assert len(lines) == 1, stderr
     assert lines[0].startswith("error: "), stderr
     return lines[0]
+
+
+def image_data(**settings: Any) -> ImageData:
+    """A data module, set up; of the embedded digits where nothing else is said."""
+    defaults: dict[str, Any] = {
+        "dataset": "digits", "root": None, "num_features": 784, "num_classes": 10,
+        "num_val": 200, "split_seed": 0, "batch_size": 128, "eval_batch_size": 2000,
+    }  # fmt: skip
+    data = ImageData(**(defaults | settings))
+    data.setup()
+    return data

@@ -5,21 +5,19 @@ import subprocess
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning.callbacks import Callback
 from torch import nn
 
 from dlhw.callbacks.energy import Energy
-from dlhw.callbacks.metrics_csv import callbacks_of, epochs_of
+from dlhw.callbacks.find import find
+from dlhw.callbacks.metrics_csv import epochs_of
 from dlhw.config import experiments
 from dlhw.metrics.parameters import count_parameters
 from dlhw.record import Record
-
-Kind = TypeVar("Kind", bound=Callback)
 
 PACKAGES = ("torch", "torchvision", "pytorch-lightning", "hydra-core", "numpy", "scikit-learn", "codecarbon")
 
@@ -95,8 +93,3 @@ def chosen_epoch(trainer: pl.Trainer, record: Record) -> dict[str, float]:
     epoch = record.facts.get("chosen_epoch")
     rows = [row for row in epochs_of(trainer).rows if row["epoch"] == epoch]
     return {name: value for row in rows for name, value in row.items() if name.startswith(("train/", "val/"))}
-
-
-def find(trainer: pl.Trainer, kind: type[Kind]) -> Kind | None:
-    """The trainer's first callback of a kind."""
-    return next((callback for callback in callbacks_of(trainer) if isinstance(callback, kind)), None)

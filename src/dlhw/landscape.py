@@ -76,8 +76,12 @@ def losses_on_plane(net: nn.Module, plane: Plane, coordinates: Tensor, inputs: T
 
 def loss_on_grid(net: nn.Module, plane: Plane, x: Tensor, y: Tensor, inputs: Tensor, labels: Tensor) -> Tensor:
     """The loss (len(y), len(x)) on a grid of a plane."""
-    coordinates = torch.cartesian_prod(y, x).flip(1)  # (len(y) * len(x), 2), x runs fastest
-    return losses_on_plane(net, plane, coordinates, inputs, labels).view(len(y), len(x))
+    return losses_on_plane(net, plane, grid_points(x, y), inputs, labels).view(len(y), len(x))
+
+
+def grid_points(x: Tensor, y: Tensor) -> Tensor:
+    """The coordinates (len(y) * len(x), 2) of a grid's points, x running fastest."""
+    return torch.cartesian_prod(y, x).flip(1)
 
 
 def in_batches(function: Callable[[Tensor], Tensor], points: Tensor, num_examples: int) -> Tensor:

@@ -16,12 +16,12 @@ from pytorch_lightning.callbacks import Callback, ModelCheckpoint, RichProgressB
 from torch import nn
 
 from dlhw import baseline, checkpoints
-from dlhw.callbacks.metrics_csv import callbacks_of
+from dlhw.callbacks.find import callbacks_of, find
 from dlhw.callbacks.progress import EpochLines
 from dlhw.callbacks.recorder import Recorder
 from dlhw.config import checkpoint_to_resume
 from dlhw.errors import UserError
-from dlhw.facts import chosen_epoch, find, first_facts, headline, last_facts, measured, summary
+from dlhw.facts import chosen_epoch, first_facts, headline, last_facts, measured, summary
 from dlhw.files import write_atomically
 from dlhw.lean import NoProfiler, without_empty_hooks
 from dlhw.record import Record

@@ -18,7 +18,7 @@ from dlhw.config import compose_config, short_name
 from dlhw.data import digits, npz
 from dlhw.data.images import ImageData
 from dlhw.errors import UserError
-from tests.helpers import Finished, error_line
+from tests.helpers import Finished, error_line, image_data
 
 Arrays = dict[str, np.ndarray]
 NUM = {"train": 40, "val": 7, "test": 12}
@@ -327,13 +327,8 @@ def test_no_damage_gets_past_or_raises_anything_else(data: Any, save: Callable[[
 
 
 def module(path: Path, **others: Any) -> ImageData:
-    defaults: dict[str, Any] = {
-        "dataset": "npz", "root": None, "path": str(path), "num_features": 784, "num_classes": 10,
-        "num_val": 5, "split_seed": 0, "batch_size": 8, "eval_batch_size": 8,
-    }  # fmt: skip
-    data = ImageData(**(defaults | others))
-    data.setup()
-    return data
+    small = {"num_val": 5, "batch_size": 8, "eval_batch_size": 8}
+    return image_data(**({"dataset": "npz", "path": str(path)} | small | others))
 
 
 def counts(data: ImageData) -> list[int]:

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from dlhw.data.loader import BatchLoader
 from dlhw.models.classifier import Classifier
 from dlhw.models.schedule import cosine
-from dlhw.models.side_by_side import SideBySideClassifier, initialised_anew
+from dlhw.models.side_by_side import SideBySideClassifier
+from dlhw.nets.initialise import initialised_anew
 from dlhw.nets.mlp import MLP
 
 NUM_CLASSES = 4

@@ -45,7 +45,7 @@ class CarbonReport(Recorder):
                 [
                     name,
                     run.num_epochs,
-                    scaled(run.energy["kwh"]),
+                    run.watt_hours,
                     scaled(run.energy["co2eq_kg"]),
                     scaled(mean(run.history.get("energy/kwh", []))),
                     mean(run.history.get("energy/co2eq_g", [])),

@@ -37,7 +37,7 @@ class Comparison(Recorder):
             [
                 [
                     name, run.parameters["total"], run.num_epochs, run.best("val/acc"), run.test_acc, run.test_loss,
-                    watt_hours(run.energy),
+                    run.watt_hours,
                 ]
                 for name, run in runs.items()
             ],
@@ -76,7 +76,3 @@ def formula(parameters: dict[str, Any]) -> str:
     others = sum(count for _, what, count in parameters["layers"] if not what.startswith("Linear "))
     total = sum((num_inputs + 1) * num_outputs for num_inputs, num_outputs in pairs) + others
     return f"{' + '.join(terms)} = {total:,}"
-
-
-def watt_hours(energy: dict[str, Any]) -> float | None:
-    return None if energy.get("kwh") is None else 1000 * energy["kwh"]

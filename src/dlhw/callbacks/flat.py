@@ -4,7 +4,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import EarlyStopping
 from pytorch_lightning.callbacks.early_stopping import EarlyStoppingReason
 
-from dlhw.callbacks.metrics_csv import callbacks_of
+from dlhw.callbacks.find import find
 
 
 class StopWhenFlat(EarlyStopping):
@@ -23,7 +23,8 @@ class StopWhenFlat(EarlyStopping):
 
 def why_training_ended(trainer: pl.Trainer) -> str:
     """A sentence: the loss was flat, or it was not yet when the cap on the epochs was reached."""
-    (stop,) = (callback for callback in callbacks_of(trainer) if isinstance(callback, StopWhenFlat))
+    stop = find(trainer, StopWhenFlat)
+    assert stop is not None
     criterion = f"by less than {abs(stop.min_delta):g} nats within {stop.patience} epochs"
     if stop.stopping_reason is EarlyStoppingReason.NOT_STOPPED:
         return (

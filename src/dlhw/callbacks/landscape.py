@@ -1,10 +1,7 @@
 """The loss on the plane that training moved in: drawn, tabulated, and held against the truth."""
 
-import csv
-import io
 import logging
 import time
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +13,8 @@ from torch import Tensor
 from dlhw.callbacks.recorder import Recorder
 from dlhw.callbacks.trajectory import Samples, load_trajectory
 from dlhw.figures import loss_contours, loss_surface, plane_against_truth
-from dlhw.files import write_atomically
-from dlhw.landscape import Plane, grid_axes, loss_on_grid, losses, losses_on_plane, main_plane
+from dlhw.files import write_csv
+from dlhw.landscape import Plane, grid_axes, grid_points, loss_on_grid, losses, losses_on_plane, main_plane
 from dlhw.models.side_by_side import SideBySideClassifier
 
 log = logging.getLogger(__name__)
@@ -79,7 +76,8 @@ class LossLandscape(Recorder):
         x, y = grid_axes(torch.cat([path.coordinates for path in paths.values()]), self.grid_size)
         surface = loss_on_grid(net, plane, x, y, images, labels).cpu()
         self.record.metrics["landscape/grid_seconds"] = time.perf_counter() - started
-        self._write("landscape.csv", ["direction 1", "direction 2", "loss"], grid_rows(x, y, surface))
+        columns = ["direction 1", "direction 2", "loss"]
+        write_csv(self.record.folder / "landscape.csv", columns, grid_rows(x, y, surface))
         self._figures(plane, x, y, surface, samples, paths, len(labels))
 
     def _explain(self, plane: Plane) -> None:
@@ -107,7 +105,7 @@ class LossLandscape(Recorder):
             for name, path in paths.items()
             for step, epoch, row in zip(samples.steps, samples.epochs, path.rows(), strict=True)
         ]
-        self._write("trajectory.csv", columns, rows)
+        write_csv(self.record.folder / "trajectory.csv", columns, rows)
         num_samples = len(samples.steps)
         kept = np.linspace(0, num_samples - 1, min(NUM_ROWS, num_samples)).round().astype(int)
         self.record.add_table(
@@ -155,18 +153,10 @@ class LossLandscape(Recorder):
             "what the surface shows. Right: how far from the plane they were.",
         )  # fmt: skip
 
-    def _write(self, name: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-        buffer = io.StringIO()
-        writer = csv.writer(buffer, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows(rows)
-        write_atomically(self.record.folder / name, buffer.getvalue())
-
 
 def path_name(number: int, num_paths: int) -> str:
     return "SGD" if num_paths == 1 else f"initialisation {number + 1}"
 
 
 def grid_rows(x: Tensor, y: Tensor, surface: Tensor) -> list[list[float]]:
-    places = torch.cartesian_prod(y, x).flip(1)  # x runs fastest, as in `surface`
-    return torch.column_stack([places, surface.flatten()]).tolist()
+    return torch.column_stack([grid_points(x, y), surface.flatten()]).tolist()

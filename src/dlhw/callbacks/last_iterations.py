@@ -9,7 +9,7 @@ import torch
 from pytorch_lightning import Callback
 from torch import Tensor
 
-from dlhw.callbacks.metrics_csv import callbacks_of
+from dlhw.callbacks.find import find
 from dlhw.callbacks.recorder import Recorder
 from dlhw.figures import loss_by_iteration
 
@@ -41,8 +41,8 @@ class ShowLastIterations(Recorder):
     """Shows what `LastIterations` kept, and the test accuracy, as lines of text and as a figure."""
 
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        kept = [callback for callback in callbacks_of(trainer) if isinstance(callback, LastIterations)]
-        losses = kept[0].values() if kept else []
+        kept = find(trainer, LastIterations)
+        losses = kept.values() if kept else []
         if not losses:
             return
         iterations = range(trainer.global_step - len(losses) + 1, trainer.global_step + 1)

@@ -60,8 +60,7 @@ class Memorisation(Callback):
         self.total_loss = before + judged.loss
         self.num_epochs += 1
         if data.true_labels is not None:
-            for name, value in shares(judged.predicted, data.parts["train"][1], data.true_labels).items():
-                pl_module.log(name, value, sync_dist=False)
+            pl_module.log_dict(shares(judged.predicted, data.parts["train"][1], data.true_labels))
 
     def state_dict(self) -> dict[str, Any]:
         return {"total_loss": self.total_loss, "num_epochs": self.num_epochs}

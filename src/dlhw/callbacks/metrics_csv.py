@@ -8,17 +8,13 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Checkpoint
 
+from dlhw.callbacks.find import find
 from dlhw.files import write_atomically
 
 
 def epochs_of(trainer: pl.Trainer) -> "MetricsCsv":
     """The trainer's record of its epochs; an empty one where it keeps none."""
-    kept = [callback for callback in callbacks_of(trainer) if isinstance(callback, MetricsCsv)]
-    return kept[0] if kept else MetricsCsv()
-
-
-def callbacks_of(trainer: pl.Trainer) -> list[pl.Callback]:
-    return trainer.callbacks  # type: ignore[attr-defined]  # set without a declaration in Lightning
+    return find(trainer, MetricsCsv) or MetricsCsv()
 
 
 class MetricsCsv(Checkpoint):

@@ -1,19 +1,18 @@
 """Label noise in a run's report: what the network learned from wrong labels, and which labels look wrong."""
 
-import csv
-import io
-
 import numpy as np
 import pytorch_lightning as pl
 import torch
 from sklearn.metrics import average_precision_score
 from torch import Tensor
 
+from dlhw.callbacks.find import find
 from dlhw.callbacks.memorisation import Memorisation, verdicts
-from dlhw.callbacks.metrics_csv import callbacks_of, epochs_of
+from dlhw.callbacks.metrics_csv import epochs_of
 from dlhw.callbacks.recorder import Recorder
 from dlhw.figures import image_cards, loss_histograms, memorisation_curves, precision_recall
-from dlhw.files import write_atomically
+from dlhw.files import write_csv
+from dlhw.metrics.ranking import precision_and_recall
 from dlhw.models.classifier import Classifier
 
 LAST = 10  # epochs whose mean test accuracy the literature reports
@@ -43,11 +42,14 @@ class MislabelledReport(Recorder):
         judged = verdicts(pl_module.net, self.data)
         self._course(history)
         self._histograms(judged.loss.cpu(), wrong)
-        watcher = next(callback for callback in callbacks_of(trainer) if isinstance(callback, Memorisation))
+        watcher = find(trainer, Memorisation)
+        assert watcher is not None
         scores = watcher.mean_loss.cpu()
-        self._ranking(scores, judged.predicted.cpu(), given)
+        order = torch.argsort(scores, descending=True)
+        self._write_ranking(order, scores, judged.predicted.cpu(), given, wrong)
+        self._cards(order[: self.num_shown], judged.predicted.cpu(), given, wrong)
         if wrong is not None and wrong.any():
-            self._quality(scores, wrong)
+            self._quality(order, scores, wrong)
             self.record.notes.append(paragraph(history, float(wrong.double().mean())))
 
     def _course(self, history: dict[str, list[float | None]]) -> None:
@@ -77,62 +79,51 @@ class MislabelledReport(Recorder):
         caption = "Cross entropy of the given label under the tested network; wrong labels apart where they are known."
         self.record.add_figure(figure, "losses", title, caption)
 
-    def _ranking(self, scores: Tensor, predicted: Tensor, given: Tensor) -> None:
-        order = torch.argsort(scores, descending=True)
-        self._write_ranking(order, scores, predicted, given)
-        images = self.data.pixels("train", order[: self.num_shown]).cpu().numpy()
+    def _cards(self, rows: Tensor, predicted: Tensor, given: Tensor, wrong: Tensor | None) -> None:
         names = self.data.class_names
-        cards = []
-        for row in order[: self.num_shown].tolist():
-            label = f"{names[given[row]]} → {names[predicted[row]]}"
-            was_wrong = self.data.true_labels is not None and bool(given[row] != self.data.true_labels[row])
-            cards.append((label, was_wrong))
         title = f"{self.record.facts['experiment']}: the most suspect training labels"
-        known = self.data.true_labels is not None
         figure = image_cards(
-            images, [text for text, _ in cards], marked=[mark for _, mark in cards] if known else None,
-            title=title, data_name=self.data.title,
-        )  # fmt: skip
+            self.data.pixels("train", rows).cpu().numpy(),
+            [f"{names[given[row]]} → {names[predicted[row]]}" for row in rows],
+            marked=None if wrong is None else wrong[rows].tolist(),
+            title=title,
+            data_name=self.data.title,
+        )
         caption = "Given label → what the network predicts, from the highest mean loss on."
-        if known:
+        if wrong is not None:
             caption += " Those in orange were really flipped; the others are hard or wrong in the original data."
         self.record.add_figure(figure, "suspects", title, caption)
 
-    def _write_ranking(self, order: Tensor, scores: Tensor, predicted: Tensor, given: Tensor) -> None:
+    def _write_ranking(
+        self, order: Tensor, scores: Tensor, predicted: Tensor, given: Tensor, wrong: Tensor | None
+    ) -> None:
         columns = {"place": self.data.train_places, "given": given, "predicted": predicted, "score": scores}
-        truth = self.data.true_labels
-        if truth is not None:
-            columns["wrong"] = (given != truth).int()
-        buffer = io.StringIO()
-        writer = csv.writer(buffer, lineterminator="\n")
-        writer.writerow(["rank", *columns])
+        if wrong is not None:
+            columns["wrong"] = wrong.int()
         ranked = [column[order].tolist() for column in columns.values()]
-        writer.writerows([number, *row] for number, row in enumerate(zip(*ranked, strict=True), start=1))
-        write_atomically(self.record.folder / "suspects.csv", buffer.getvalue())
+        rows = [[number, *row] for number, row in enumerate(zip(*ranked, strict=True), start=1)]
+        write_csv(self.record.folder / "suspects.csv", ["rank", *columns], rows)
         self.record.notes.append(
             "suspects.csv ranks all training images by how wrong their label looks (place: in the data's own order)."
         )
 
-    def _quality(self, scores: Tensor, wrong: Tensor) -> None:
+    def _quality(self, order: Tensor, scores: Tensor, wrong: Tensor) -> None:
         """Precision and recall of the ranking against the truth."""
-        ordered = wrong[torch.argsort(scores, descending=True)].double().numpy()
-        found, num_wrong = np.cumsum(ordered), ordered.sum()
-        precision, recall = found / np.arange(1, len(found) + 1), found / num_wrong
+        precision, recall = (values.numpy() for values in precision_and_recall(wrong[order]))
+        num, num_wrong = len(wrong), int(wrong.sum())
         rows = []
         for share in (0.25, 0.5, 1.0, 1.5):
-            number = min(len(found), max(1, round(share * num_wrong)))
+            number = min(num, max(1, round(share * num_wrong)))
             rows.append([number, precision[number - 1], recall[number - 1]])
         self.record.add_table(
             "Who is mislabelled", ["most suspect images", "precision", "recall"], rows, percent=["precision", "recall"],
-            note=f"Of {len(found):,} labels {int(num_wrong):,} are wrong; ranked by mean loss over the epochs.",
+            note=f"Of {num:,} labels {num_wrong:,} are wrong; ranked by mean loss over the epochs.",
         )  # fmt: skip
         metrics = self.record.metrics
-        metrics["ranking/precision"] = float(precision[int(num_wrong) - 1])
+        metrics["ranking/precision"] = float(precision[num_wrong - 1])
         metrics["ranking/average_precision"] = float(average_precision_score(wrong.numpy(), scores.numpy()))
         title = f"{self.record.facts['experiment']}: finding the wrong labels"
-        figure = precision_recall(
-            recall, precision, chance=num_wrong / len(found), title=title, data_name=self.data.title
-        )
+        figure = precision_recall(recall, precision, chance=num_wrong / num, title=title, data_name=self.data.title)
         caption = "Precision against recall as one goes down the ranking; the dashed line is picking at random."
         self.record.add_figure(figure, "precision_recall", title, caption)
 

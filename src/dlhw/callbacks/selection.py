@@ -8,8 +8,8 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import ModelCheckpoint
 
 from dlhw import checkpoints
+from dlhw.callbacks.find import callbacks_of
 from dlhw.callbacks.flat import why_training_ended
-from dlhw.callbacks.metrics_csv import callbacks_of
 from dlhw.callbacks.recorder import Recorder
 from dlhw.metrics.classification import Evaluation, evaluate
 from dlhw.models.classifier import Classifier

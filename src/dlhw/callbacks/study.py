@@ -10,7 +10,8 @@ import pytorch_lightning as pl
 from omegaconf import OmegaConf
 
 from dlhw.callbacks.energy import Energy
-from dlhw.callbacks.metrics_csv import callbacks_of, epochs_of
+from dlhw.callbacks.find import find
+from dlhw.callbacks.metrics_csv import epochs_of
 from dlhw.callbacks.recorder import Recorder
 
 History = dict[str, list[float | None]]
@@ -48,19 +49,23 @@ class Study:
     @classmethod
     def of_run(cls, recorder: Recorder, trainer: pl.Trainer) -> "Study":
         """The run that `recorder` belongs to, once it is tested."""
-        meters = [callback for callback in callbacks_of(trainer) if isinstance(callback, Energy)]
+        meter = find(trainer, Energy)
         return cls(
             parameters=recorder.record.facts["parameters"],
             history=epochs_of(trainer).history(),
             test_acc=float(trainer.callback_metrics["test/acc"]),
             test_loss=float(trainer.callback_metrics["test/loss"]),
             rate=initial_rate(recorder.record.folder),
-            energy=meters[0].result() if meters else {"kwh": None},
+            energy=meter.result() if meter else {"kwh": None},
         )
 
     @property
     def num_epochs(self) -> int:
         return len(self.history.get("epoch", []))
+
+    @property
+    def watt_hours(self) -> float | None:
+        return None if self.energy.get("kwh") is None else 1000 * self.energy["kwh"]
 
     def best(self, metric: str) -> float | None:
         return max((value for value in self.history.get(metric, []) if value is not None), default=None)

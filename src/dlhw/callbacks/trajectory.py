@@ -1,6 +1,5 @@
 """The way of the parameters through training, sampled."""
 
-import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from pytorch_lightning import Callback
 from torch import Tensor
 from torch.nn.utils import parameters_to_vector
 
-from dlhw.files import write_atomically
+from dlhw.files import replacing
 from dlhw.models.side_by_side import SideBySideClassifier
 
 
@@ -76,9 +75,8 @@ class Trajectory(Callback):
     def _write(self, trainer: pl.Trainer, epoch: int) -> None:
         if trainer.is_global_zero:
             content = {"steps": self.steps, "epochs": self.epochs, "points": torch.stack(self.points).cpu()}
-            buffer = io.BytesIO()
-            torch.save(content, buffer)
-            write_atomically(Path(trainer.default_root_dir) / "trajectory" / f"epoch_{epoch:05d}.pt", buffer.getvalue())
+            with replacing(Path(trainer.default_root_dir) / "trajectory" / f"epoch_{epoch:05d}.pt") as file:
+                torch.save(content, file)
         self._forget()
 
 

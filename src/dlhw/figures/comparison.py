@@ -8,7 +8,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from dlhw.figures.curves import PANELS
-from dlhw.figures.style import MARKERS, MUTED, PALETTE, heading, new_figure, plain, styled
+from dlhw.figures.style import MARKERS, MUTED, PALETTE, heading, new_figure, plain, put_below, styled
 
 History = Mapping[str, Sequence[float | None]]
 DASHES: dict[str, Literal["--", "-"]] = {"train": "--", "val": "-"}
@@ -87,6 +87,4 @@ def _legend(figure: Figure, labels: Sequence[str], *, has_drops: bool) -> None:
     entries["validation"] = Line2D([], [], color=MUTED, linestyle=DASHES["val"])
     if has_drops:
         entries["learning rate reduced"] = Line2D([], [], color=MUTED, linestyle=DROP, linewidth=1.4)
-    letters = max(map(len, entries)) + 6
-    columns = max(1, min(len(entries), int(14 * figure.get_figwidth() / letters)))
-    figure.legend(list(entries.values()), list(entries), loc="outside lower center", ncols=columns)
+    put_below(figure, entries)

@@ -1,7 +1,7 @@
 """The look all figures share: colours, fonts, headings."""
 
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from typing import Any, ParamSpec
 
@@ -102,10 +102,14 @@ def legend_below(figure: Figure, panels: Sequence[Axes]) -> None:
         entries |= dict(zip(labels, handles, strict=True))
     if len(entries) < 2:
         return
-    labels = sorted(entries, key=lambda label: _is_reference(entries[label]))
-    letters = max(map(len, labels)) + 6  # the longest label, and room for the line beside it
-    columns = max(1, min(len(labels), int(14 * figure.get_figwidth() / letters)))  # 14 letters an inch
-    figure.legend([entries[label] for label in labels], labels, loc="outside lower center", ncols=columns)
+    put_below(figure, {label: entries[label] for label in sorted(entries, key=lambda at: _is_reference(entries[at]))})
+
+
+def put_below(figure: Figure, entries: Mapping[str, Artist]) -> None:
+    """A legend of these entries under all panels, in as many columns as there is room for."""
+    letters = max(map(len, entries)) + 6  # the longest label, and room for the line beside it
+    columns = max(1, min(len(entries), int(14 * figure.get_figwidth() / letters)))  # 14 letters an inch
+    figure.legend(list(entries.values()), list(entries), loc="outside lower center", ncols=columns)
 
 
 def _is_reference(entry: Artist) -> bool:

@@ -1,6 +1,5 @@
 """Two networks that choose each other's examples."""
 
-import copy
 from typing import Any
 
 import torch
@@ -8,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dlhw.models.classifier import Batch, Classifier
+from dlhw.nets.initialise import initialised_anew
 
 
 class CoTeaching(Classifier):
@@ -25,10 +25,7 @@ class CoTeaching(Classifier):
     def __init__(self, net: nn.Module, *args: Any, forget_rate: float, ramp: int = 10, **kwargs: Any) -> None:
         super().__init__(net, *args, **kwargs)
         self.forget_rate, self.ramp = forget_rate, ramp
-        self.peer = copy.deepcopy(net)
-        for layer in self.peer.modules():
-            if isinstance(layer, nn.Linear | nn.BatchNorm1d):
-                layer.reset_parameters()
+        self.peer = initialised_anew(net)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         inputs, labels = batch

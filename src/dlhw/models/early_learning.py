@@ -39,6 +39,7 @@ class EarlyLearning(Classifier):
         if self.targets is None:
             num_examples = len(self.trainer.datamodule.parts["train"][1])  # type: ignore[attr-defined]
             self.targets = probabilities.new_zeros(num_examples, probabilities.shape[1])
+        self.targets = self.targets.to(probabilities.device)  # a checkpoint brings them back on the CPU
         probabilities = probabilities / probabilities.sum(1, keepdim=True)
         self.targets[rows] = self.momentum * self.targets[rows] + (1 - self.momentum) * probabilities
         return self.targets[rows]

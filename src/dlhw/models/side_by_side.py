@@ -1,12 +1,12 @@
 """Networks that differ in their initialisation alone, trained side by side on the same batches."""
 
-import copy
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from dlhw.models.classifier import Batch, Classifier
+from dlhw.nets.initialise import initialised_anew
 
 
 class SideBySide(nn.Module):
@@ -21,16 +21,6 @@ class SideBySide(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.cat([net(x) for net in self.nets])
-
-
-def initialised_anew(net: nn.Module) -> nn.Module:
-    """A copy with parameters drawn anew by each layer's own `reset_parameters`."""
-    fresh = copy.deepcopy(net)
-    for layer in fresh.modules():
-        reset = getattr(layer, "reset_parameters", None)
-        if callable(reset):
-            reset()
-    return fresh
 
 
 class SideBySideClassifier(Classifier):

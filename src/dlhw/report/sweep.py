@@ -1,13 +1,11 @@
 """One sweep's folder -> sweep.csv, sweep.json, figures and report.html."""
 
-import csv
-import io
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from dlhw.figures import save_figure
-from dlhw.files import write_atomically
+from dlhw.files import write_atomically, write_csv
 from dlhw.report import chart
 from dlhw.report.aggregate import Sweep, read_sweep
 from dlhw.report.page import picture
@@ -33,7 +31,7 @@ def sweep_report(folder: Path | str) -> SweepSummary:
     folder = Path(folder)
     sweep = read_sweep(folder)
     paths = {
-        "csv": write_atomically(folder / "sweep.csv", _csv(sweep)),
+        "csv": _write_csv(sweep),
         "json": write_atomically(folder / "sweep.json", _json(sweep)),
     }
     pictures = []
@@ -45,18 +43,16 @@ def sweep_report(folder: Path | str) -> SweepSummary:
     return SweepSummary(len(sweep.jobs), len(sweep.failed), paths)
 
 
-def _csv(sweep: Sweep) -> str:
+def _write_csv(sweep: Sweep) -> Path:
     """A row a job; a cell is empty where nothing was measured."""
     names = list(dict.fromkeys(name for job in sweep.jobs for name in job.measured))
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["job", *sweep.swept, *names, "status", "error"])
+    rows = []
     for job in sweep.jobs:
         config = [job.overrides.get(key) for key in sweep.swept]
         values = [job.measured.get(name) for name in names]
         status = "ok" if job.error is None else "failed"
-        writer.writerow([job.name, *config, *(v if is_number(v) else None for v in values), status, job.error])
-    return file.getvalue()
+        rows.append([job.name, *config, *(v if is_number(v) else None for v in values), status, job.error])
+    return write_csv(sweep.folder / "sweep.csv", ["job", *sweep.swept, *names, "status", "error"], rows)
 
 
 def _json(sweep: Sweep) -> str:
