@@ -20,7 +20,7 @@ from torchvision import transforms
 
 from dlhw import run
 from dlhw.config import compose_config
-from dlhw.models.classifier import decay_matrices_only
+from dlhw.models.one_net import decay_matrices_only
 
 
 class Stopwatch(pl.callbacks.Checkpoint):

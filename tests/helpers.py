@@ -11,12 +11,15 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from dlhw.config import compose_config
+from dlhw.data.faces import FaceData
 from dlhw.data.images import ImageData
 
 ROOT = Path(__file__).resolve().parents[1]
 
 # Ten steps an epoch, whatever the recipes say
 DIGITS = ["data=digits", "data.passes=1", "data.batch_size=128"]
+FACES = ["data=synthetic_faces"]
+TITLES = {"digits": "digits (8x8, enlarged)", "synthetic_faces": "synthetic faces (generated)"}
 # A baseline that learns something in a second
 BASELINE = (
     'baseline.overrides=["trainer.max_epochs=3","optimizer=adam","optimizer.lr=0.005","optimizer.weight_decay=0",'
@@ -35,9 +38,20 @@ KILLABLE = ["+callbacks.kill._target_=tests.kill.KillAtStep"]
 def small(experiment: str, num_epochs: int = 2) -> list[str]:
     """Overrides that make an experiment run in seconds: embedded data, a narrow network, few epochs."""
     cfg = compose_config([f"experiment={experiment}"])
-    overrides = [f"experiment={experiment}", *DIGITS]
-    if max(cfg.model.net.hidden) > 100:
-        overrides.append(f"model.net.hidden={[48] * len(cfg.model.net.hidden)}")
+    overrides = [f"experiment={experiment}", *(FACES if cfg.data.dataset == "faces" else DIGITS)]
+    hidden = cfg.model.net.get("hidden", [])
+    if hidden and max(hidden) > 100:
+        overrides.append(f"model.net.hidden={[48] * len(hidden)}")
+    if "latent" in cfg:
+        overrides.append("latent=6")
+    if cfg.callbacks.get("range_test"):
+        overrides.append("++callbacks.range_test.num_steps=20")
+    if cfg.callbacks.get("pca_comparison"):
+        overrides.append("++callbacks.pca_comparison.num_copies=2")
+    if cfg.callbacks.get("latent_space"):
+        overrides.append("++callbacks.latent_space.num_points=100")
+    if "corruption" in cfg:
+        overrides.append("corruption=[0.1,0.5]")
     if "rank" in cfg:
         overrides.append("rank=8")
     if "ranks" in cfg:
@@ -56,11 +70,12 @@ def small(experiment: str, num_epochs: int = 2) -> list[str]:
 
 def small_references(cfg: DictConfig) -> str:
     """The experiment's references trained for two epochs, and compared with nothing in their turn."""
-    small_ones = [
-        f"{{experiment:{reference.experiment},overrides:"
-        f"{json.dumps([*reference.get('overrides', []), 'trainer.max_epochs=2', '++references=[]'])}}}"
-        for reference in cfg.references
-    ]
+    small_ones = []
+    for reference in cfg.references:
+        chosen = [override for override in reference.get("overrides", []) if not override.startswith("latent=")]
+        overrides = [*chosen, *small(reference.experiment)[1:], "++references=[]"]
+        own = [override for override in overrides if not override.startswith(("data", "references="))]
+        small_ones.append(f"{{experiment:{reference.experiment},overrides:{json.dumps(own)}}}")
     return f"references=[{','.join(small_ones)}]"
 
 
@@ -111,5 +126,16 @@ def image_data(**settings: Any) -> ImageData:
         "num_val": 200, "split_seed": 0, "batch_size": 128, "eval_batch_size": 2000,
     }  # fmt: skip
     data = ImageData(**(defaults | settings))
+    data.setup()
+    return data
+
+
+def face_data(**settings: Any) -> FaceData:
+    """A data module of faces, set up; of generated ones where nothing else is said."""
+    defaults: dict[str, Any] = {
+        "dataset": "synthetic_faces", "root": None, "path": None, "crop": False, "split": "person", "val_share": 0.1,
+        "test_share": 0.2, "split_seed": 0, "num_features": 4096, "batch_size": 64, "eval_batch_size": 2000,
+    }  # fmt: skip
+    data = FaceData(**(defaults | settings))
     data.setup()
     return data

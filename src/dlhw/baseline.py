@@ -16,7 +16,7 @@ from filelock import FileLock
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from dlhw.config import compose_config
-from dlhw.data import npz
+from dlhw.data import face_files, npz
 from dlhw.errors import UserError
 from dlhw.schema import validate
 
@@ -107,12 +107,15 @@ def fingerprint(spec: DictConfig) -> str:
     plain: Any = OmegaConf.to_container(spec, resolve=True)
     determining = {key: plain[key] for key in ("seed", "data", "model", "optimizer", "scheduler")}
     determining["data"] = {k: v for k, v in plain["data"].items() if k not in ("root", "path", "eval_batch_size")}
-    if plain["data"]["dataset"] == "npz":
-        determining["data"]["content"] = npz.fingerprint(Path(plain["data"]["path"]))
+    if plain["data"].get("path") is not None:
+        content = face_files if plain["data"]["dataset"] == "faces" else npz
+        determining["data"]["content"] = content.fingerprint(Path(plain["data"]["path"]))
     determining["trainer"] = {k: v for k, v in plain["trainer"].items() if k not in ("accelerator", "profiler")}
     determining["nuclear_decay"] = plain["callbacks"].get("nuclear_decay")
     # what came later, left out where it is absent: what is in the caches keeps its name
-    later = {"baseline": plain, "start": plain, "early_stopping": plain["callbacks"]}
+    later = {
+        "baseline": plain, "start": plain, "early_stopping": plain["callbacks"], "range_test": plain["callbacks"],
+    }  # fmt: skip
     determining |= {key: section[key] for key, section in later.items() if section.get(key) is not None}
     checkpoint = plain["callbacks"]["checkpoint"] or {}
     determining["chosen_by"] = [checkpoint.get(key) for key in ("monitor", "mode")]

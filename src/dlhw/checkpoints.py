@@ -1,11 +1,14 @@
 """Checkpoints: written whole or not at all, read as plain tensors only, refused with a reason."""
 
 import io
+import json
 import pickle
 from pathlib import Path
 from typing import Any
 
 import torch
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 from torch import Tensor, nn
 
@@ -69,3 +72,15 @@ def load_net(path: Path, net: nn.Module) -> nn.Module:
     check_fits(state, net, path)
     net.load_state_dict(state)
     return net
+
+
+def tested(folder: Path) -> Path:
+    """The checkpoint that a finished run was tested with; its last one where nothing chose."""
+    path = json.loads((folder / "results.json").read_text())["checkpoint"]["path"]
+    return folder / (path or "checkpoints/last.ckpt")
+
+
+def trained_net(folder: Path) -> nn.Module:
+    """The network of a finished run as it was tested, in evaluation mode."""
+    net: nn.Module = instantiate(OmegaConf.load(folder / "config.yaml").model.net)
+    return load_net(tested(folder), net).eval()

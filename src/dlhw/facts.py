@@ -68,8 +68,12 @@ def summary(record: Record) -> str:
 
 
 def headline(record: Record) -> str:
-    names = [name for name in record.metrics if name.endswith("/acc") or name.endswith("_acc")]
-    return ", ".join(f"{name} {100 * record.metrics[name]:.2f} %" for name in names)
+    """The run's accuracies; where it has none, what a sweep over it would draw."""
+    metrics = record.metrics
+    accuracies = [name for name in metrics if name.endswith(("/acc", "_acc"))]
+    if accuracies:
+        return ", ".join(f"{name} {100 * metrics[name]:.2f} %" for name in accuracies)
+    return ", ".join(f"{name} {metrics[name]:.4g}" for name in record.facts["sweep"]["y"] if name in metrics)
 
 
 def git_commit() -> str | None:

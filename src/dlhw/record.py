@@ -47,10 +47,17 @@ class Record:
         """Save a figure as `figures/<name>.png`; the caption is its alternative text too."""
         from dlhw.figures import save_figure
 
-        path = self.folder / "figures" / f"{name}.png"
-        path.parent.mkdir(exist_ok=True)
-        save_figure(figure, path)
-        self.figures.append({"file": f"figures/{name}.png", "title": title, "caption": caption})
+        file = f"figures/{name}.png"
+        save_figure(figure, self.folder / file)
+        self.figures.append({"file": file, "title": title, "caption": caption})
+
+    def add_animation(self, figures: "Sequence[Figure]", name: str, title: str, caption: str) -> None:
+        """Save figures of one size as the frames of `figures/<name>.gif`; the caption is its alternative text too."""
+        from dlhw.figures import save_animation
+
+        file = f"figures/{name}.gif"
+        save_animation(figures, self.folder / file)
+        self.figures.append({"file": file, "title": title, "caption": caption})
 
     def results(self) -> dict[str, Any]:
         return {

@@ -1,6 +1,5 @@
 """One run: config -> data, network, module, trainer -> fit, test -> the run's folder."""
 
-import json
 import logging
 import sys
 import time
@@ -117,21 +116,16 @@ def save_config(cfg: DictConfig, folder: Path) -> None:
 
 
 def make_start(cfg: DictConfig, data: Any) -> Start:
-    """The network that training starts from: new, or made from a trained baseline."""
+    """The network that training starts from: new, with weights of a start's choice, or made from a trained baseline."""
     net: nn.Module = instantiate(cfg.model.net)
     if cfg.get("baseline") is None:
-        return Start(net)
+        return instantiate(cfg.start)(net, data) if cfg.get("start") is not None else Start(net)
     folder = baseline.obtain(cfg, run)
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
-    checkpoints.load_net(folder / chosen_checkpoint(folder), net)
+    checkpoints.load_net(checkpoints.tested(folder), net)
     start: Start = instantiate(cfg.start)(net, data)
     start.measure(data)
     return start
-
-
-def chosen_checkpoint(folder: Path) -> str:
-    """The path, within a finished run's folder, of the checkpoint that was tested."""
-    return json.loads((folder / "results.json").read_text())["checkpoint"]["path"]
 
 
 def make_module(cfg: DictConfig, net: nn.Module, data: Any) -> pl.LightningModule:

@@ -16,10 +16,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field
 from dlhw.config import experiments
 from dlhw.errors import UserError, near
 
-DATASETS = ("mnist", "fashion_mnist", "digits", "npz")
+DATASETS = ("mnist", "fashion_mnist", "digits", "npz", "faces", "synthetic_faces")
 FLIPS = ("symmetric", "next", "mnist", "fashion")
 SCHEMES = ("he", "he_fan_out", "xavier", "torch")
 ACTIVATIONS = ("relu", "leaky_relu", "elu", "prelu", "tanh")
+CODES = (*ACTIVATIONS, "linear")
+OUTPUTS = ("linear", "sigmoid")
 
 
 def rank(value: Any) -> int | str:
@@ -85,6 +87,7 @@ class Affine(Strict):
     shift: NonNegative
     scale: Share
     shear: Annotated[float, Field(ge=0, lt=90)]
+    padding: Annotated[str, one_of("zeros", "border")] = "zeros"
 
 
 class Mirror(Strict):
@@ -103,6 +106,7 @@ def class_name(section: Any) -> str:
 
 
 AUGMENTATIONS = ("Affine", "Mirror", "Chain")
+TAGS = (*AUGMENTATIONS, "ImageData", "FaceData", "MLP", "Autoencoder", "Net")  # of the unions, no keys of a config
 Augment = Annotated[
     Annotated[Affine, Tag("Affine")] | Annotated[Mirror, Tag("Mirror")] | Annotated[Chain, Tag("Chain")],
     Discriminator(
@@ -128,8 +132,6 @@ class Data(Open):
     dataset: Annotated[str, one_of(*DATASETS)]
     root: str | None
     num_features: Count
-    num_classes: Count
-    num_val: Natural
     split_seed: Natural
     batch_size: Count
     eval_batch_size: Count
@@ -137,24 +139,57 @@ class Data(Open):
     augment: Augment | None
     test_every_epoch: bool
     path: str | None = None
+
+
+class ImageData(Data):
+    num_classes: Count
+    num_val: Natural
     keys: Keys = Keys()
+
+
+class FaceData(Data):
+    crop: bool
+    split: Annotated[str, one_of("person", "picture")]
+    val_share: Share
+    test_share: Annotated[float, Field(gt=0, lt=1)]
 
 
 class Net(Open):
     target: str = Field(alias="_target_")
+
+
+class MLP(Net):
     hidden: Annotated[list[Count], Field(min_length=1)]
     activation: Annotated[str, one_of(*ACTIVATIONS)]
     batch_norm: bool
     dropout: Share
 
 
+class Autoencoder(Net):
+    hidden: list[Count]
+    latent: Count
+    activation: Annotated[str, one_of(*ACTIVATIONS)]
+    code_activation: Annotated[str, one_of(*CODES)]
+    output: Annotated[str, one_of(*OUTPUTS)]
+
+
+def known_class(*names: str, default: str) -> Any:
+    """Tells which of a union's classes a section is for: the one that its `_target_` names, or else the default."""
+    return Discriminator(lambda section: class_name(section) if class_name(section) in names else default)
+
+
 class Model(Open):
-    label_smoothing: Share
-    net: Net
+    label_smoothing: Share = 0.0
+    low: Share = 0.0
+    high: Share = 0.0
+    net: Annotated[
+        Annotated[MLP, Tag("MLP")] | Annotated[Autoencoder, Tag("Autoencoder")] | Annotated[Net, Tag("Net")],
+        known_class("MLP", "Autoencoder", default="Net"),
+    ]
 
 
 class Optimizer(Open):
-    lr: Positive
+    lr: Positive | None
     weight_decay: NonNegative
 
 
@@ -203,6 +238,9 @@ class RunConfig(Strict):
     schemes: Annotated[list[Scheme], Field(min_length=1), AfterValidator(distinct)] | None = None
     depths: Annotated[list[Depth], Field(min_length=1), AfterValidator(distinct)] | None = None
     draws: Annotated[int, Field(ge=2, strict=True)] | None = None
+    latent: Annotated[int, Field(ge=1, le=4096, strict=True)] | None = None
+    recipe: str | None = None
+    corruption: Annotated[list[Share], Field(min_length=1), AfterValidator(distinct)] | None = None
     steps: Natural | None = None
     truncation: Annotated[str, one_of("plain", "whitened")] = "plain"
     projection: Annotated[str, one_of("subspace", "exact")] = "subspace"
@@ -215,7 +253,10 @@ class RunConfig(Strict):
     optimized_metric: str
     sweep: Sweep
     paths: dict[str, str]
-    data: Data
+    data: Annotated[
+        Annotated[ImageData, Tag("ImageData")] | Annotated[FaceData, Tag("FaceData")],
+        known_class("FaceData", default="ImageData"),
+    ]
     model: Model
     optimizer: Optimizer
     scheduler: dict[str, Any]
@@ -233,12 +274,19 @@ def validate(cfg: DictConfig) -> None:
     try:
         plain = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
+        if "data.num_classes" in str(error):
+            raise UserError(
+                f"data={cfg.data.dataset}: {cfg.name} tells classes apart, and these have none; choose an experiment "
+                "on faces (face_autoencoder, eigenfaces, face_denoising), or data with classes (data=digits)"
+            ) from error
         raise UserError(str(error).splitlines()[0]) from error
     try:
         config = RunConfig.model_validate(plain)
     except ValidationError as error:
         raise UserError(first_line(error)) from error
     check_ranks(config)
+    check_latent(config)
+    check_rate(config)
     check_drop(config)
     check_test(config)
     check_side_by_side(config)
@@ -246,13 +294,13 @@ def validate(cfg: DictConfig) -> None:
     if config.data.dataset == "npz":
         check_own_data(config.data)
     else:  # whether a file has a validation part of its own is seen when it is read
-        check_monitors(config.callbacks, ["val"] if config.data.num_val else [])
+        check_monitors(config.callbacks, ["val"] if has_validation(config.data) else [])
 
 
 def first_line(error: ValidationError) -> str:
     """The first of pydantic's complaints as `key=value: what is allowed`."""
     detail = error.errors(include_url=False)[0]
-    key = ".".join(str(part) for part in detail["loc"] if part not in AUGMENTATIONS)  # pydantic tells which of a union
+    key = ".".join(str(part) for part in detail["loc"] if part not in TAGS)  # pydantic tells which of a union
     message = detail["msg"].removeprefix("Value error, ")
     if detail["type"] == "extra_forbidden":
         return f"unknown key {key}{near(key, RunConfig.model_fields)}"
@@ -262,12 +310,31 @@ def first_line(error: ValidationError) -> str:
 
 def check_ranks(config: RunConfig) -> None:
     """A rank must fit at least one of the layers it is for; each layer caps it at its own full rank."""
+    if not isinstance(config.model.net, MLP) or not isinstance(config.data, ImageData):
+        return
     sizes = [config.data.num_features, *config.model.net.hidden]
     largest = max(min(pair) for pair in pairwise(sizes))
     for key, value in [("rank", config.rank), *(("ranks", value) for value in config.ranks or [])]:
         if isinstance(value, int) and value > largest:
             widths = "-".join(str(size) for size in [*sizes, config.data.num_classes])
             raise UserError(f"{key}={value}: larger than every layer of {widths}; must be 1 to {largest}, or full")
+
+
+def check_latent(config: RunConfig) -> None:
+    """A code of more numbers than the image has pixels keeps all of it."""
+    if config.latent is not None and config.latent > config.data.num_features:
+        raise UserError(
+            f"latent={config.latent}: larger than the image's {config.data.num_features} pixels; "
+            f"must be 1 to {config.data.num_features}"
+        )
+    if config.model.low > config.model.high:
+        raise UserError(f"model.low={config.model.low}: must be at most model.high, which is {config.model.high}")
+
+
+def check_rate(config: RunConfig) -> None:
+    """A rate that is not given must be found by something."""
+    if config.optimizer.lr is None and not config.callbacks.get("range_test"):
+        raise UserError("optimizer.lr=null: there is no callbacks.range_test to find it; give a number, such as 1e-3")
 
 
 def check_drop(config: RunConfig) -> None:
@@ -300,7 +367,7 @@ def check_side_by_side(config: RunConfig) -> None:
     """What several networks can be trained with and each come out as if alone, and what a plane of parameters holds."""
     if config.inits is None:
         return
-    if config.model.net.batch_norm:
+    if getattr(config.model.net, "batch_norm", False):
         raise UserError(
             "model.net.batch_norm=true: must be false for a landscape; running statistics are no parameters, and the "
             "plane has no place for them"
@@ -312,8 +379,16 @@ def check_side_by_side(config: RunConfig) -> None:
         )
 
 
-def check_data_folder(data: Data) -> None:
+def has_validation(data: ImageData | FaceData) -> bool:
+    return data.val_share > 0 if isinstance(data, FaceData) else data.num_val > 0
+
+
+def check_data_folder(data: ImageData | FaceData) -> None:
     """The data's folder must be there; `data/` itself is made on demand and downloaded into."""
+    if isinstance(data, FaceData) and data.path is not None:
+        if not Path(data.path).exists():
+            raise UserError(f"data.path={data.path} does not exist; must be a folder of images or a .npz file")
+        return
     if data.root is None or data.root == "data":
         return
     root = Path(data.root)
@@ -321,7 +396,7 @@ def check_data_folder(data: Data) -> None:
         what = "is not a folder" if root.exists() else "does not exist"
         raise UserError(
             f"data.root={root} {what}; make it (the data is downloaded into it), set DLHW_DATA_DIR, "
-            "or use data=digits, which needs no files"
+            f"or use data={'synthetic_faces' if isinstance(data, FaceData) else 'digits'}, which needs no files"
         )
 
 

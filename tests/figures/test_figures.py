@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from itertools import pairwise
 
 import matplotlib as mpl
 import numpy as np
@@ -113,6 +114,30 @@ class TestCurves:
         figure = curves({"val/acc": [0.5], "train/loss": [None]}, title="t", data_name="d")
         assert [axes.get_ylabel() for axes in figure.axes] == ["accuracy (%)"]
 
+    def test_another_loss_says_what_it_is_and_may_be_logarithmic(self):
+        figure = curves(
+            HISTORY, title="t", data_name="d", loss_label="squared error, in $", log_loss=True, reference=("PCA", 0.25)
+        )
+        loss, accuracy = figure.axes
+        assert (loss.get_ylabel(), accuracy.get_ylabel()) == (r"squared error, in \$", "accuracy (%)")
+        assert (loss.get_yscale(), accuracy.get_yscale()) == ("log", "linear")
+        (line,) = lines_named(loss, "PCA")
+        assert (set(line.get_ydata()), line.get_linestyle()) == ({0.25}, "--")
+        assert lines_named(accuracy, "PCA") == []
+        assert "PCA" in [text.get_text() for text in figure.legends[0].get_texts()]
+
+    @pytest.mark.parametrize("highest", [0.011, 0.03, 0.5, 50.0])
+    def test_a_logarithmic_axis_has_a_few_round_ticks(self, highest):
+        figure = curves({"train/loss": [highest, 0.01]}, title="t", data_name="d", log_loss=True)
+        figure.canvas.draw()
+        low, high = figure.axes[0].get_ylim()
+        ticks = figure.axes[0].get_yticks()
+        assert 3 <= ((ticks >= low) & (ticks <= high)).sum() <= 9
+
+    def test_a_loss_of_zero_is_drawn_though_it_has_no_logarithm(self, tmp_path):
+        figure = curves({"train/loss": [0.0, 0.0]}, title="t", data_name="d", log_loss=True)
+        assert save_figure(figure, tmp_path / "f.png").stat().st_size > 0
+
     def test_nothing_to_draw_or_uneven_lists_are_refused(self):
         with pytest.raises(ValueError, match="neither a loss nor an accuracy"):
             curves({"lr": [0.1]}, title="t", data_name="d")
@@ -224,9 +249,27 @@ class TestImageGrid:
             place = (slice(5 * row, 5 * row + 4), slice(6 * col, 6 * col + 5))
             np.testing.assert_array_equal(mosaic[place], images[row, col])
 
+    def test_columns_can_be_labelled_below(self):
+        labels = ["0 %", "10 % zeroed", "the truth"]
+        figure = image_grid(np.zeros((2, 3, 4, 5)), ["a", "b"], column_labels=labels, title="t", data_name="d")
+        axes = figure.axes[0]
+        assert [label.get_text().replace("\n", " ") for label in axes.get_xticklabels()] == labels
+        np.testing.assert_allclose(axes.get_xticks(), [2, 8, 14])  # the middle of five pixels each, and a gap
+        figure.canvas.draw()
+        boxes = [label.get_window_extent() for label in axes.get_xticklabels()]
+        assert all(left.x1 < right.x0 for left, right in pairwise(boxes))
+        assert all(0 <= box.y0 < box.y1 <= axes.get_window_extent().y0 for box in boxes)
+
+    def test_long_row_labels_stay_inside_the_figure(self):
+        figure = image_grid(np.zeros((8, 6, 9, 9)), ["eigenfaces, known pixels only"] * 8, title="t", data_name="d")
+        figure.canvas.draw()
+        assert all(label.get_window_extent().x0 >= 0 for label in figure.axes[0].get_yticklabels())
+
     def test_a_wrong_shape_is_refused(self):
         with pytest.raises(ValueError, match="label a row"):
             image_grid(np.zeros((2, 3, 4, 5)), ["a"], title="t", data_name="d")
+        with pytest.raises(ValueError, match="label a column, or none; got 2 for 3"):
+            image_grid(np.zeros((1, 3, 4, 5)), ["a"], column_labels=["x", "y"], title="t", data_name="d")
 
 
 def test_a_comparison_draws_each_run_in_its_colour_and_marks_the_drops():

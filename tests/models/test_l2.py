@@ -5,7 +5,7 @@ from hydra.utils import instantiate
 from torch.nn import functional as F
 
 from dlhw.config import compose_config
-from dlhw.models.classifier import decay_matrices_only
+from dlhw.models.one_net import decay_matrices_only
 
 
 def test_a_step_descends_the_loss_with_half_the_squared_norm_of_the_matrices() -> None:

@@ -8,7 +8,10 @@ import sys
 import pytest
 from fake_folders import results, write_failure, write_run
 from page_reader import read_page
+from PIL import Image
 
+from dlhw.figures import curves
+from dlhw.record import Record
 from dlhw.report import run_report
 from dlhw.report.__main__ import main
 
@@ -142,11 +145,37 @@ def test_a_record_with_only_the_name_still_gives_a_page(tmp_path):
     assert "Not measured: no method was recorded." in page.text
 
 
-@pytest.mark.parametrize("content", [None, b"", b"not a png"])
-def test_a_figure_that_is_gone_is_named(run, content):
-    figure = run / "figures" / "curves.png"
-    figure.unlink() if content is None else figure.write_bytes(content)
-    assert "The image figures/curves.png is missing." in read_page(run_report(run)).text
+def test_an_animation_is_in_the_page_in_its_own_size(tmp_path):
+    record = Record(tmp_path, {"experiment": "bare"})
+    frames = [curves({"val/acc": [0.5, share]}, title="t", data_name="d") for share in (0.6, 0.7)]
+    record.add_animation(frames, "weights", "Weights by epoch", "Noise, then faces")
+    record.write()
+    film = (tmp_path / "figures" / "weights.gif").read_bytes()
+    (image,) = (image for image in read_page(run_report(tmp_path)).all("img") if "src" in image)
+    assert base64.b64decode(image["src"].removeprefix("data:image/gif;base64,")) == film
+    assert (int(image["width"]), int(image["height"])) == (512, 320)
+    assert image["alt"] == "Weights by epoch. Noise, then faces"
+
+
+def damaged(content):
+    """What may be left of a file: nothing, something else, its beginning, its ends."""
+    begin, end = (content[:8], content[-8:]) if content.startswith(b"\x89PNG") else (content[:6], content[-1:])
+    return [None, b"", b"not an image", content[:12], content[: len(content) // 2], begin + end]
+
+
+@pytest.mark.parametrize("number", range(6))
+@pytest.mark.parametrize("kind", ["png", "gif"])
+def test_a_figure_that_is_gone_or_damaged_is_named(run, kind, number):
+    record = json.loads((run / "results.json").read_text())
+    record["figures"][0]["file"] = f"figures/shown.{kind}"
+    (run / "results.json").write_text(json.dumps(record))
+    file = run / "figures" / f"shown.{kind}"
+    with Image.open(run / "figures" / "curves.png") as image:
+        image.save(file)
+    assert "is missing" not in read_page(run_report(run)).text
+    content = damaged(file.read_bytes())[number]
+    file.unlink() if content is None else file.write_bytes(content)
+    assert f"The image figures/shown.{kind} is missing." in read_page(run_report(run)).text
 
 
 def test_the_same_folder_gives_the_same_bytes(run):

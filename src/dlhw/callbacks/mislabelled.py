@@ -10,6 +10,7 @@ from dlhw.callbacks.find import find
 from dlhw.callbacks.memorisation import Memorisation, verdicts
 from dlhw.callbacks.metrics_csv import epochs_of
 from dlhw.callbacks.recorder import Recorder
+from dlhw.data.images import ImageData
 from dlhw.figures import image_cards, loss_histograms, memorisation_curves, precision_recall
 from dlhw.files import write_csv
 from dlhw.metrics.ranking import precision_and_recall
@@ -27,6 +28,8 @@ class MislabelledReport(Recorder):
     Args:
         num_shown: how many of the most suspect images are drawn.
     """
+
+    data: ImageData
 
     def __init__(self, num_shown: int = 40) -> None:
         self.num_shown = num_shown

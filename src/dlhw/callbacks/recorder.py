@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pytorch_lightning import Callback
 
-from dlhw.data.images import ImageData
+from dlhw.data.memory import MemoryData
 from dlhw.record import Record
 from dlhw.start import Start
 
@@ -17,5 +17,5 @@ class Recorder(Callback):
 
     record: Record
     start: Start
-    data: ImageData
+    data: MemoryData
     references: dict[str, Path]  # folders of the finished runs that this one is compared with, by experiment

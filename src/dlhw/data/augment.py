@@ -12,23 +12,26 @@ from dlhw.data.loader import Transform
 
 
 class Affine:
-    """Draws a random affine map for each image: rotation, shift, scale and shear, bilinear, zeros outside.
+    """Draws a random affine map for each image: rotation, shift, scale and shear, bilinear.
 
     Args:
         degrees: rotations are uniform within +-degrees.
         shift: shifts along x and y are uniform within +-shift pixels.
         scale: width and height are scaled by factors uniform within 1 +- scale, independently.
         shear: shears along x are uniform within +-shear degrees.
+        padding: what lies outside of the image: zeros, or border, its outermost pixels repeated.
     """
 
-    def __init__(self, degrees: float, shift: float, scale: float = 0.0, shear: float = 0.0) -> None:
-        self.degrees, self.shift, self.scale, self.shear = degrees, shift, scale, shear
+    def __init__(
+        self, degrees: float, shift: float, scale: float = 0.0, shear: float = 0.0, padding: str = "zeros"
+    ) -> None:
+        self.degrees, self.shift, self.scale, self.shear, self.padding = degrees, shift, scale, shear, padding
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
         """Transform images of shape (num_images, channels, height, width)."""
         theta = self.maps(len(images), images.shape[-1], images.device, generator).to(images.dtype)
         grid = F.affine_grid(theta, list(images.shape), align_corners=False)
-        return F.grid_sample(images, grid, align_corners=False)
+        return F.grid_sample(images, grid, padding_mode=self.padding, align_corners=False)
 
     def maps(self, num: int, width: int, device: torch.device, generator: torch.Generator) -> Tensor:
         """(num, 2, 3) maps from output to input coordinates, in units of half the image's width."""

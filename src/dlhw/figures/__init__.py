@@ -2,6 +2,7 @@
 
 from dlhw.figures.categories import metric_by_category
 from dlhw.figures.comparison import compare_curves
+from dlhw.figures.components import error_against_components
 from dlhw.figures.confusion import confusion_matrix
 from dlhw.figures.curves import curves
 from dlhw.figures.energy import energy_by_epoch
@@ -18,21 +19,31 @@ from dlhw.figures.initialisation import (
 from dlhw.figures.iterations import loss_by_iteration
 from dlhw.figures.label_noise import image_cards, loss_histograms, memorisation_curves, precision_recall
 from dlhw.figures.landscape import loss_contours, loss_surface, plane_against_truth
+from dlhw.figures.latent import latent_scatter
 from dlhw.figures.metric_against import metric_against
-from dlhw.figures.save import save_figure
+from dlhw.figures.range_test import range_test
+from dlhw.figures.reconstruction import reconstruction_pairs
+from dlhw.figures.restoration import restoration_curves
+from dlhw.figures.save import save_animation, save_figure
 from dlhw.figures.settings import metric_by_setting
+from dlhw.figures.sheet import image_sheet
+from dlhw.figures.span import convergence, principal_angles
 from dlhw.figures.spectrum import singular_values
 
 __all__ = [
     "LayerLine",
     "compare_curves",
     "confusion_matrix",
+    "convergence",
     "curves",
     "draws_by_layer",
     "energy_by_epoch",
+    "error_against_components",
     "image_cards",
     "image_grid",
+    "image_sheet",
     "importances",
+    "latent_scatter",
     "loss_by_iteration",
     "loss_by_step",
     "loss_contours",
@@ -45,7 +56,12 @@ __all__ = [
     "mirrored_histograms",
     "plane_against_truth",
     "precision_recall",
+    "principal_angles",
+    "range_test",
     "ratios_by_layer",
+    "reconstruction_pairs",
+    "restoration_curves",
+    "save_animation",
     "save_figure",
     "singular_values",
     "variance_by_layer",

@@ -2,10 +2,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
-from dlhw.figures.style import MARKERS, MUTED, PALETTE, heading, legend_below, new_figure, styled
+from dlhw.figures.style import MARKERS, MUTED, PALETTE, heading, legend_below, new_figure, plain, styled
 
 SPLITS = ("train", "val", "test")
 SPLIT_LABELS = {"train": "training", "val": "validation", "test": "test"}
@@ -19,12 +20,17 @@ def curves(
     title: str,
     data_name: str,
     chosen_epoch: int | None = None,
+    loss_label: str = PANELS["loss"][0],
+    log_loss: bool = False,
+    reference: tuple[str, float] | None = None,
 ) -> Figure:
     """Loss and accuracy by epoch, in panels side by side.
 
     `history` maps `train/loss`, `val/acc`, ... to a value an epoch, None where nothing was measured;
     accuracies are fractions. The epochs are `history["epoch"]` where it is given, else 1, 2, ...;
     `chosen_epoch` counts likewise and is marked in every panel. A panel with no measurement is left out.
+    `loss_label` names the loss and its unit, `log_loss` makes its axis logarithmic, and `reference` (label, value)
+    is a horizontal line in its panel.
 
     Raises ValueError if there is neither a loss nor an accuracy, or the lists differ in length.
     """
@@ -42,6 +48,8 @@ def curves(
     all_axes = figure.subplots(1, len(panels), squeeze=False)[0]
     for axes, (kind, series) in zip(all_axes, panels.items(), strict=True):
         _draw_panel(axes, kind, epochs, series, chosen_epoch)
+        if kind == "loss":
+            _dress_loss(axes, loss_label, log_loss, reference)
     heading(all_axes[0], title, data_name)
     legend_below(figure, all_axes)
     return figure
@@ -78,3 +86,30 @@ def _draw_panel(
         axes.axvline(chosen_epoch, color=MUTED, linewidth=1, linestyle=":", label=f"chosen: epoch {chosen_epoch}")
     axes.set(xlabel="epoch", ylabel=label)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
+
+
+def _dress_loss(axes: Axes, label: str, logarithmic: bool, reference: tuple[str, float] | None) -> None:
+    if reference is not None:
+        axes.axhline(reference[1], color=MUTED, linewidth=1.3, linestyle="--", zorder=1, label=plain(reference[0]))
+    axes.set_ylabel(plain(label))
+    if logarithmic:
+        scale_y(axes)
+
+
+def scale_y(axes: Axes) -> None:
+    """Makes the y axis logarithmic, where anything on it is above 0."""
+    if np.isfinite(axes.dataLim.minposy):
+        axes.set_yscale("log")
+        round_ticks(axes.yaxis)
+
+
+def round_ticks(axis: Axis) -> None:
+    """Ticks of a logarithmic axis at round numbers written out, as many as what it shows needs."""
+    low, high = axis.get_view_interval()
+    decades = np.log10(high / low)
+    if decades < 0.8:  # too little for powers of ten
+        axis.set_major_locator(MaxNLocator(6))
+    else:
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5) if decades < 3 else (1,)))
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_locator(NullLocator())

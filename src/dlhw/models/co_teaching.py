@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dlhw.models.classifier import Batch, Classifier
+from dlhw.models.epoch_sums import num_hits
 from dlhw.nets.initialise import initialised_anew
 
 
@@ -36,7 +37,7 @@ class CoTeaching(Classifier):
         chosen = torch.topk(losses.detach(), num_kept, largest=False).indices
         peer_chosen = torch.topk(peer_losses.detach(), num_kept, largest=False).indices
         loss = losses[peer_chosen].mean()
-        self.sums.add("train", loss, logits, labels)
+        self.sums.add("train", len(labels), num_hits(logits, labels), loss=loss)
         return loss + peer_losses[chosen].mean()
 
     @property

@@ -12,8 +12,6 @@ from jinja2 import Environment, PackageLoader
 from dlhw.files import write_atomically
 from dlhw.report.text import is_number, number, percent
 
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-
 
 @dataclass(frozen=True)
 class Cell:
@@ -39,8 +37,29 @@ class Table:
 
 
 @dataclass(frozen=True)
+class ImageFormat:
+    """What a whole file begins and ends with, and where its header holds width and height."""
+
+    media_type: str
+    begin: bytes
+    end: bytes
+    size: struct.Struct
+    size_at: int
+
+    def whole(self, data: bytes) -> bool:
+        long_enough = len(data) >= self.size_at + self.size.size
+        return long_enough and data.startswith(self.begin) and data.endswith(self.end)
+
+
+FORMATS = (
+    ImageFormat("image/png", b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82", struct.Struct(">II"), 16),
+    ImageFormat("image/gif", b"GIF8", b";", struct.Struct("<HH"), 6),
+)
+
+
+@dataclass(frozen=True)
 class Picture:
-    """A PNG to be put into the page. `source` is None where the file is missing or no PNG."""
+    """A PNG or GIF to be put into the page. `source` is None where the file is missing, damaged or neither."""
 
     title: str
     caption: str
@@ -75,14 +94,15 @@ def plain_table(
 
 
 def picture(folder: Path, file: str, title: str, caption: str) -> Picture:
-    """Reads a PNG below `folder` into the page, as base64."""
+    """Reads a PNG or GIF below `folder` into the page, as base64."""
     path = folder / file
     data = path.read_bytes() if path.is_file() else b""
-    if not data.startswith(PNG_SIGNATURE):
-        return Picture(title, caption, file)
-    width, height = struct.unpack(">II", data[16:24])  # the IHDR chunk comes first
-    source = "data:image/png;base64," + base64.b64encode(data).decode()
-    return Picture(title, caption, file, source, width, height)
+    for kind in FORMATS:
+        if kind.whole(data):
+            width, height = kind.size.unpack_from(data, kind.size_at)
+            source = f"data:{kind.media_type};base64,{base64.b64encode(data).decode()}"
+            return Picture(title, caption, file, source, width, height)
+    return Picture(title, caption, file)
 
 
 def write_page(path: Path, template: str, **content: Any) -> Path:

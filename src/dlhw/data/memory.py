@@ -1,0 +1,161 @@
+"""What all DataModules of images share: whole parts in memory, on the device, cut into batches by index."""
+
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from dlhw.data.augment import description
+from dlhw.data.loader import BatchLoader, Transform, seeded
+from dlhw.data.npz import PARTS
+
+Part = tuple[Tensor, Tensor]  # images, labels
+AUGMENTED_STREAM = 2  # of the seed's random streams, the one of copies that are not for a training step
+
+
+class MemoryData(pl.LightningDataModule):
+    """Batches of (images (batch, 1, height, width) float32, labels (batch,)) from the parts train, val and test.
+
+    A data set is a subclass that says how its parts are read, and how 0..1 pixels become inputs.
+
+    Args:
+        title: the data's name in figures and reports.
+        batch_size: rows of a global training batch, over all processes.
+        passes: times the training part is gone through in an epoch; more than once for small data, so that
+            recipes made for 60,000 images have steps enough.
+        augment: applied to whole blocks of training images in 0..1, before they are standardised.
+        test_every_epoch: the test set's figures are recorded after each epoch; they choose nothing.
+    """
+
+    class_names: list[str]
+    sha256: str
+
+    def __init__(
+        self,
+        title: str,
+        batch_size: int,
+        eval_batch_size: int,
+        passes: int = 1,
+        augment: Transform | None = None,
+        test_every_epoch: bool = False,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.title = title
+        self.batch_size, self.eval_batch_size = batch_size, eval_batch_size
+        self.passes, self.augment, self.seed = passes, augment, seed
+        self.test_every_epoch = test_every_epoch
+        self.parts: dict[str, Part] = {}
+
+    def read(self) -> dict[str, Part]:
+        """Images (num_images, height, width), uint8 or float in 0..1, and labels (num_images,) of each part.
+
+        Sets `sha256`, and whatever `standardise` needs.
+        """
+        raise NotImplementedError
+
+    def standardise(self, pixels: Tensor) -> Tensor:
+        """What a network sees of pixels in 0..1."""
+        return pixels
+
+    def unstandardise(self, inputs: Tensor) -> Tensor:
+        return inputs
+
+    def preprocessing(self) -> str:
+        """What is done to the stored pixels, in words."""
+        raise NotImplementedError
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The parts that are judged after each epoch."""
+        judged = ("val", "test") if self.test_every_epoch else ("val",)
+        return tuple(split for split in judged if split in self.parts)
+
+    def setup(self, stage: str | None = None) -> None:
+        if not self.parts:
+            self.parts = {name: (self._prepare(name, images), labels) for name, (images, labels) in self.read().items()}
+        if self.trainer is not None:
+            device = self.trainer.strategy.root_device
+            self.parts = {name: (x.to(device), y.to(device)) for name, (x, y) in self.parts.items()}
+
+    def _prepare(self, name: str, images: Tensor) -> Tensor:
+        pixels = unit_range(images)[:, None]  # (num_images, 1, height, width)
+        return pixels if self._is_raw(name) else self.standardise(pixels)
+
+    def _is_raw(self, split: str) -> bool:
+        """Whether a part is kept in 0..1, to be augmented."""
+        return split == "train" and self.augment is not None
+
+    def transform(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """Augment a block of images in 0..1 and standardise it."""
+        assert self.augment is not None
+        return self.standardise(self.augment(images, generator))
+
+    def pixels(self, split: str, rows: Tensor) -> Tensor:
+        """Some images of a part in 0..1, (num, height, width)."""
+        images = self.parts[split][0][rows.to(self.parts[split][0].device), 0]
+        return images if self._is_raw(split) else self.unstandardise(images)
+
+    def training_part(self) -> tuple[Tensor, ...]:
+        """The tensors that training batches are cut from."""
+        return self.parts["train"]
+
+    def augmented(self, num_copies: int) -> Tensor:
+        """The training images, `num_copies` times as training would see them; once where nothing is augmented."""
+        images = self.parts["train"][0]
+        if self.augment is None:
+            return images
+        generators = (seeded(images.device, self.seed, AUGMENTED_STREAM, copy) for copy in range(num_copies))
+        return torch.cat([self.transform(images, generator) for generator in generators])
+
+    def plain_training_loader(self) -> BatchLoader:
+        """The training part, unshuffled and not augmented."""
+        plain = None if self.augment is None else lambda images, generator: self.standardise(images)
+        return BatchLoader(self.parts["train"], self.eval_batch_size, transform=plain)
+
+    def train_dataloader(self) -> BatchLoader:
+        world = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        overfits = self.trainer is not None and self.trainer.overfit_batches > 0  # type: ignore[attr-defined]  # on the same few batches again
+        part = self.training_part()
+        return BatchLoader(
+            part if self.passes == 1 else tuple(torch.cat([tensor] * self.passes) for tensor in part),
+            self.batch_size,
+            shuffle=not overfits,
+            seed=self.seed,
+            transform=self.transform if self.augment is not None else None,
+            rank=world[0],
+            world_size=world[1],
+        )
+
+    def loader(self, split: str) -> BatchLoader:
+        """The batches of one part, unshuffled and not augmented."""
+        return BatchLoader(self.parts[split], self.eval_batch_size)
+
+    def val_dataloader(self) -> list[BatchLoader]:
+        return [self.loader(split) for split in self.splits]
+
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+        """The batch as it is: the whole parts have been on the device since `setup`."""
+        return batch
+
+    def test_dataloader(self) -> BatchLoader:
+        return self.loader("test")
+
+    def calibration(self, num_images: int = 10_000) -> tuple[Tensor, Tensor]:
+        """The first training images as the network sees them, and their labels: what starts are measured on."""
+        images, labels = (tensor[:num_images] for tensor in self.parts["train"])
+        return (self.standardise(images) if self.augment is not None else images), labels
+
+    def describe(self) -> dict[str, Any]:
+        """The name of the data really used, its counts and content hash, and the preprocessing, for the record."""
+        counts = {f"num_{name}": len(self.parts[name][1]) if name in self.parts else 0 for name in PARTS}
+        preprocessing = self.preprocessing()
+        if self.augment is not None:
+            preprocessing = f"augmentation: {description(self.augment)}, " + preprocessing
+        return {"name": self.title, **counts, "sha256": self.sha256, "preprocessing": preprocessing}
+
+
+def unit_range(images: Tensor) -> Tensor:
+    """Grey values 0..255 as floats in 0..1; floats are in it already."""
+    return images if images.is_floating_point() else images.float() / 255
