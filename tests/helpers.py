@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # Ten steps an epoch, whatever the recipes say
 DIGITS = ["data=digits", "data.passes=1", "data.batch_size=128"]
-FACES = ["data=synthetic_faces"]
+FACES = ["data=synthetic_faces", "data.passes=1"]
 TITLES = {"digits": "digits (8x8, enlarged)", "synthetic_faces": "synthetic faces (generated)"}
 # A baseline that learns something in a second
 BASELINE = (

@@ -7,12 +7,44 @@ import pytest
 from dlhw.config import experiments
 from tests.helpers import error_line
 
+FACES = ("experiment=face_autoencoder", "data=synthetic_faces")
+DENOISING = ("experiment=face_denoising", "data=synthetic_faces")
 STE = ("experiment=svd_ste", "data=digits")
 LANDSCAPE = ("experiment=loss_landscape", "data=digits")
 WHOLE = "must be a whole number of at least 1, or full"
 
 # arguments -> what the error line must say: what is wrong, and what is allowed or near
 WRONG: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "code of no numbers": ((*FACES, "latent=0"), ("latent=0:", "greater than or equal to 1")),
+    "code larger than the image": ((*FACES, "latent=4097"), ("latent=4097:", "4096")),
+    "code larger than a small image": (
+        ("experiment=fashion_autoencoder", "data=digits", "latent=800"),
+        ("latent=800:", "784 pixels", "1 to 784"),
+    ),
+    "all pixels zeroed": ((*DENOISING, "corruption=[0.5,1.0]"), ("corruption.1=1.0:", "less than 1")),
+    "negative corruption": ((*DENOISING, "corruption=[-0.1]"), ("corruption.0=-0.1:", "greater than or equal to 0")),
+    "the same corruption twice": ((*DENOISING, "corruption=[0.5,0.5]"), ("corruption=", "twice")),
+    "corruption in training": ((*DENOISING, "model.high=1"), ("model.high=1:", "less than 1")),
+    "corruption upside down": ((*DENOISING, "model.low=0.8", "model.high=0.5"), ("model.low=0.8:", "0.5")),
+    "unknown split": ((*FACES, "data.split=people"), ("data.split=people:", "did you mean person")),
+    "no test part": ((*FACES, "data.test_share=0"), ("data.test_share=0:", "greater than 0")),
+    "unknown recipe": ((*FACES, "recipe=centered"), ("unknown recipe 'centered'", "did you mean centred")),
+    "faces from nowhere": (
+        ("experiment=face_autoencoder", "data.path=/nowhere"),
+        ("data.path=/nowhere does not exist", "folder of images or a .npz"),
+    ),
+    "faces for a classifier": (
+        ("experiment=mnist_mlp", "data=synthetic_faces"),
+        ("data=synthetic_faces:", "face_autoencoder", "data=digits"),
+    ),
+    "a rate that nothing finds": (
+        ("experiment=mnist_mlp", "data=digits", "optimizer.lr=null"),
+        ("optimizer.lr=null:", "range_test", "1e-3"),
+    ),
+    "faces without a validation part": (
+        (*FACES, "data.val_share=0"),
+        ("callbacks.checkpoint.monitor=val/loss", "no validation part"),
+    ),
     "unknown experiment": (("experiment=svd_sta",), ("unknown experiment 'svd_sta'", "did you mean svd_ste")),
     "strange experiment": (("experiment=qqqq",), ("unknown experiment 'qqqq'", *experiments())),
     "unknown experiment in a sweep": (

@@ -26,6 +26,9 @@ SHALLOW = [
 ]
 # A plateau after the third epoch, the first being the best
 DROP = [*small("lr_drop", num_epochs=5), *KILLABLE, "scheduler.patience=2", "scheduler.min_delta=9"]
+# The rate found before training, the weights kept on the way
+FACES = [*small("face_autoencoder", num_epochs=5), *KILLABLE, "callbacks.weight_snapshots.every=2"]
+DENOISING = [*small("face_denoising", num_epochs=4), *KILLABLE, "references=[]"]
 STE = ["experiment=svd_ste", *SMALL_SVD, *KILLABLE, "trainer.max_epochs=4", "optimizer.lr=0.01"]
 
 
@@ -53,6 +56,8 @@ def assert_same(one: Finished, other: Finished) -> None:
         ("shallow_mlp", SHALLOW, 25, 2),
         ("lr_drop", DROP, 25, 2),
         ("lr_drop", DROP, 35, 3),
+        ("face_autoencoder", FACES, 25, 2),
+        ("face_denoising", DENOISING, 25, 2),
     ],
     ids=[
         "mnist_mlp",
@@ -61,6 +66,8 @@ def assert_same(one: Finished, other: Finished) -> None:
         "shallow_mlp",
         "before the learning rate drops",
         "after the learning rate dropped",
+        "face_autoencoder",
+        "face_denoising",
     ],
 )
 def test_killed_and_resumed(

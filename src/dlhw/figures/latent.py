@@ -16,7 +16,7 @@ from dlhw.figures.style import MARKERS, PALETTE, heading, new_figure, plain, sty
 COLOURS = (*PALETTE, "#882255", "#999933", "#332288")
 SHAPES = (*MARKERS, "<", "*", ">")
 NUM_TURNS = 20
-NAME = (0.021, 0.05)  # a letter's width and a name's height, of a panel's
+NAME = (0.021, 0.055)  # a letter's width and a name's height, of a panel's
 
 Panel = tuple[str, ArrayLike, str, str]  # name, points (num, 2), xlabel, ylabel
 
@@ -37,7 +37,7 @@ def latent_scatter(
         raise ValueError("nothing to draw: there is no panel")
     if not classes.size or classes.min() < 0 or classes.max() >= len(class_names):
         raise ValueError(f"needs labels, each 0 to {len(class_names) - 1}")
-    figure = new_figure(max(6.4, 5.4 * len(panels)), 6.0)
+    figure = new_figure(max(6.4, 5.4 * len(panels)), 5.4)
     all_axes = figure.subplots(1, len(panels), squeeze=False)[0]
     for axes, (name, places, xlabel, ylabel) in zip(all_axes, panels, strict=True):
         points = np.asarray(places, dtype=float)

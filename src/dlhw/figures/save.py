@@ -9,7 +9,7 @@ from PIL import Image
 from dlhw.figures.style import DPI
 from dlhw.files import write_atomically
 
-SEEN = 0.1  # of 255 grey levels: a palette that changes a figure by less on average changes nothing that is seen
+SEEN = 0.2  # of 255 grey levels: a palette that changes a figure by less on average changes nothing that is seen
 NUM_COLOURS = 128  # of an animation
 LAST = 3  # times as long as the others the last figure of an animation is shown
 

@@ -81,7 +81,7 @@ def heading(axes: Axes, title: str, data_name: str) -> None:
     """The figure's title, and under it the name of the data; both begin at the left edge of `axes`."""
     figure = axes.get_figure(root=True)
     assert figure is not None  # only axes that were removed have none
-    columns = int(9 * figure.get_figwidth())  # characters that fit beside each other at the title's size
+    columns = int(8 * figure.get_figwidth())  # characters that fit beside each other at the title's size
     axes.set_title(textwrap.fill(plain(title), columns), loc="left", pad=24)
     axes.annotate(
         plain(data_name),
