@@ -50,6 +50,8 @@ def small(experiment: str, num_epochs: int = 2) -> list[str]:
         overrides.append("++callbacks.pca_comparison.num_copies=2")
     if cfg.callbacks.get("latent_space"):
         overrides.append("++callbacks.latent_space.num_points=100")
+    if "widths" in cfg.model.net:
+        overrides += ["model.net.widths=[8,16]", "model.net.num_blocks=1"]
     if "corruption" in cfg:
         overrides.append("corruption=[0.1,0.5]")
     if "rank" in cfg:

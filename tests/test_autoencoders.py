@@ -137,7 +137,7 @@ def test_own_faces_from_a_folder(run_experiment, tmp_path: Path) -> None:
     dataset = finished.results["dataset"]
     assert dataset["name"] == "mine"
     assert dataset["num_train"] + dataset["num_val"] + dataset["num_test"] == 280
-    assert "1 pictures left out" in dataset["preprocessing"] or "1 picture left out" in dataset["preprocessing"]
+    assert dataset["preprocessing"].endswith(", 1 left out")
     assert len(Finished(finished.folder).rows) == 2
 
 

@@ -220,10 +220,12 @@ def known_codes(model: Eigenfaces, images: Tensor, known: Tensor, noise_variance
     """The codes (num, num_components) of `fill`, by its normal equations in float64."""
     basis = model.basis.double()
     # codes in units of the prior's standard deviations, so that nothing is divided by a variance of 0
-    scale = (model.variances.double() - noise_variance).clamp(min=0).sqrt() if noise_variance else basis.new_ones(())
+    scale = (model.variances.double() - noise_variance).clamp(min=0).sqrt() if noise_variance > 0 else 1.0
     basis = basis * scale
     offsets = torch.where(known, images - model.mean, 0).double()  # (num, num_pixels)
     gram = (basis.T * known[:, None]) @ basis  # (num, num_components, num_components)
-    gram.diagonal(dim1=1, dim2=2).add_(noise_variance)
-    inverse = torch.linalg.pinv(gram, hermitian=True, rtol=UNSEEN)
-    return (inverse @ (offsets @ basis)[..., None]).squeeze(-1) * scale
+    inner = (offsets @ basis)[..., None]
+    if noise_variance > 0:  # positive definite then
+        gram.diagonal(dim1=1, dim2=2).add_(noise_variance)
+        return torch.linalg.solve(gram, inner).squeeze(-1) * scale
+    return (torch.linalg.pinv(gram, hermitian=True, rtol=UNSEEN) @ inner).squeeze(-1)

@@ -182,6 +182,7 @@ class Model(Open):
     label_smoothing: Share = 0.0
     low: Share = 0.0
     high: Share = 0.0
+    objective: Annotated[str, one_of("mse", "log_mse")] = "mse"
     net: Annotated[
         Annotated[MLP, Tag("MLP")] | Annotated[Autoencoder, Tag("Autoencoder")] | Annotated[Net, Tag("Net")],
         known_class("MLP", "Autoencoder", default="Net"),

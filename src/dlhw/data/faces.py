@@ -74,7 +74,7 @@ class FaceData(MemoryData):
         return face_files.olivetti(self.root) if self.path is None else face_files.load(Path(self.path), self.crop)
 
     def preprocessing(self) -> str:
-        skipped = f", {len(self.skipped)} pictures left out" if self.skipped else ""
+        skipped = f", {len(self.skipped)} left out" if self.skipped else ""
         return f"64 x 64 grey pixels in 0..1, split by {self.split} (seed {self.split_seed}){skipped}"
 
 

@@ -4,11 +4,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from dlhw.data.loader import seeded
 from dlhw.models.one_net import OneNet
 from dlhw.restoration import zero_out
+
+LEAST_ERROR = 1e-6  # keeps the logarithm finite: 60 dB
 
 Batch = tuple[Tensor, Tensor]  # images, labels; the labels are not looked at
 
@@ -21,9 +22,9 @@ class Reconstruction(OneNet):
     """
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        loss = self._loss(batch[0])
-        self.sums.add("train", len(batch[0]), loss=loss)
-        return loss
+        errors = self.errors(batch[0])
+        self.sums.add("train", len(errors), loss=errors.mean())
+        return self.objective_of(errors)
 
     def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
         self._evaluate(self.val_splits[dataloader_idx], batch, batch_idx)
@@ -32,10 +33,15 @@ class Reconstruction(OneNet):
         self._evaluate("test", batch, batch_idx)
 
     def _evaluate(self, split: str, batch: Batch, batch_idx: int) -> None:
-        self.sums.add(split, len(batch[0]), loss=self._loss(batch[0], batch_idx))
+        self.sums.add(split, len(batch[0]), loss=self.errors(batch[0], batch_idx).mean())
 
-    def _loss(self, images: Tensor, batch_idx: int | None = None) -> Tensor:
-        return F.mse_loss(self.net(images), images)
+    def errors(self, images: Tensor, batch_idx: int | None = None) -> Tensor:
+        """The mean squared error of each image, (batch,)."""
+        return mean_squares(self.net(images) - images)
+
+    def objective_of(self, errors: Tensor) -> Tensor:
+        """What training minimises."""
+        return errors.mean()
 
 
 class Denoising(Reconstruction):
@@ -47,17 +53,29 @@ class Denoising(Reconstruction):
     Args:
         low, high: of the share of zeroed pixels, within [0, 1).
         mask: the network is told which pixels are left, as its second argument.
+        objective: mse, or log_mse: the mean of the logarithms of the images' errors, which is their PSNR but for its
+            sign and unit, and lets an image that lost little count as much as one that lost nearly all.
     """
 
-    def __init__(self, *args: Any, low: float, high: float, mask: bool = False, **settings: Any) -> None:
+    def __init__(
+        self, *args: Any, low: float, high: float, mask: bool = False, objective: str = "mse", **settings: Any
+    ) -> None:
         super().__init__(*args, **settings)
-        self.low, self.high, self.mask = low, high, mask
+        self.low, self.high, self.mask, self.objective = low, high, mask, objective
 
-    def _loss(self, images: Tensor, batch_idx: int | None = None) -> Tensor:
+    def errors(self, images: Tensor, batch_idx: int | None = None) -> Tensor:
         corrupted, known = self._corrupt(images, batch_idx)
-        return F.mse_loss(self.net(corrupted, known) if self.mask else self.net(corrupted), images)
+        return mean_squares((self.net(corrupted, known) if self.mask else self.net(corrupted)) - images)
+
+    def objective_of(self, errors: Tensor) -> Tensor:
+        return (errors + LEAST_ERROR).log().mean() if self.objective == "log_mse" else errors.mean()
 
     def _corrupt(self, images: Tensor, batch_idx: int | None) -> tuple[Tensor, Tensor]:
         generator = None if batch_idx is None else seeded(images.device, batch_idx)
         draw = torch.rand(len(images), device=images.device, generator=generator)
         return zero_out(images, self.low + (self.high - self.low) * draw, generator)
+
+
+def mean_squares(differences: Tensor) -> Tensor:
+    """The mean square of each image (batch, ...), as float32: (batch,)."""
+    return differences.float().square().flatten(1).mean(1)
