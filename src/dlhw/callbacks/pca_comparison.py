@@ -60,7 +60,7 @@ class PcaComparison(Recorder):
     def _draw(self, errors: dict[str, float], outputs: dict[str, Tensor]) -> None:
         largest = len(self.models["pca"].singular_values)
         numbers = sorted({n for n in (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, self.components) if n <= largest})
-        title = f"Error against the size of the code: {self.record.facts['experiment']} and PCA"
+        title = "Error against the size of the code"
         lines = {}
         for name, model in self.models.items():
             curve = model.errors(plain(self.data, "test").flatten(1))[numbers].tolist()
@@ -76,9 +76,11 @@ class PcaComparison(Recorder):
 
         rows, labels = [], []
         for part, label in (("train", "training"), ("test", "test")):
-            pixels = plain(self.data, part)[: self.shown]
+            pixels = plain(self.data, part)
+            shown = torch.linspace(0, len(pixels) - 1, min(self.shown, len(pixels))).long()  # so of several people
+            pixels = pixels[shown]
             made = self.models["pca"].first(self.components).reconstruct(pixels.flatten(1)).view_as(pixels)
-            rows += [pixels, outputs[part][: self.shown], made]
+            rows += [pixels, outputs[part][shown], made]
             labels += [f"{label} images", "network", f"PCA, {self.components}"]
         title = "Training and unseen images and their reconstructions"
         grid = torch.stack(rows)[:, :, 0].cpu().numpy()  # (row, image, height, width)

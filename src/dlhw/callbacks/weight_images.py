@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytorch_lightning as pl
 import torch
+from matplotlib.figure import Figure
 from pytorch_lightning import Callback
 from torch import Tensor, nn
 
@@ -12,6 +13,7 @@ from dlhw.callbacks.recorder import Recorder
 from dlhw.figures import image_sheet
 from dlhw.files import replacing
 
+MOST_SHOWN = 64  # images on a sheet
 CLIPPED = 0.999  # the quantile of the weights' magnitudes beyond which they are shown black or white
 
 
@@ -40,34 +42,48 @@ class WeightSnapshots(Callback):
 
 
 class WeightSheets(Recorder):
-    """Draws each snapshot as a sheet of one image a unit, all on one scale, and all of them as an animation."""
+    """Draws each snapshot of fc1 as a sheet of one image a unit, all on one scale, and all of them as an animation.
+
+    Below them fc2, as it is tested: what each number of the code adds to the image.
+    """
 
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         snapshots = load_snapshots(self.record.folder)
         if not snapshots or not trainer.is_global_zero:
             return
-        side = math.isqrt(next(iter(snapshots.values())).shape[1])
         num_units = len(next(iter(snapshots.values())))
-        limit = max(weights.abs().quantile(CLIPPED).item() for weights in snapshots.values()) or 1.0
+        shown = {epoch: weights[:MOST_SHOWN] for epoch, weights in snapshots.items()}
+        limit = max(weights.abs().quantile(CLIPPED).item() for weights in shown.values()) or 1.0
         sheets = {
-            epoch: image_sheet(
-                weights.view(-1, side, side).numpy(), title=f"fc1's weights, epoch {epoch}", data_name=self.data.title,
-                symmetric=True, limit=limit,
-            )
-            for epoch, weights in snapshots.items()
-        }  # fmt: skip
-        caption = (
-            f"An image for each of the {num_units} numbers of the code: its weights on the {side} x {side} pixels. "
-            "Grey is zero; all epochs are on one scale."
+            epoch: self._sheet(weights, f"fc1's weights, epoch {epoch}", limit) for epoch, weights in shown.items()
+        }
+        units = (
+            f"each of the {num_units}" if num_units <= MOST_SHOWN else f"the first {MOST_SHOWN} of the {num_units:,}"
         )
-        self.record.add_animation(list(sheets.values()), "fc1_weights", "fc1's weights through training", caption)
+        caption = f"An image for {units} numbers of the code: its weights on the pixels. Grey is zero; "
+        on_one_scale = caption + "all epochs are on one scale."
+        self.record.add_animation(list(sheets.values()), "fc1_weights", "fc1's weights through training", on_one_scale)
         for epoch, sheet in sheets.items():
-            self.record.add_figure(sheet, f"fc1_epoch_{epoch:05d}", f"fc1's weights, epoch {epoch}", caption)
+            self.record.add_figure(sheet, f"fc1_epoch_{epoch:05d}", f"fc1's weights, epoch {epoch}", on_one_scale)
+        columns = last_weights(pl_module).T[:MOST_SHOWN].detach().cpu()
+        title = "fc2's weights, as tested"
+        figure = self._sheet(columns, title, columns.abs().quantile(CLIPPED).item() or 1.0)
+        self.record.add_figure(figure, "fc2", title, caption + "signs are arbitrary.")
+
+    def _sheet(self, weights: Tensor, title: str, limit: float) -> Figure:
+        side = math.isqrt(weights.shape[1])
+        images = weights.view(-1, side, side).numpy()
+        return image_sheet(images, title=title, data_name=self.data.title, symmetric=True, limit=limit)
 
 
 def first_weights(module: nn.Module) -> Tensor:
     """The weight (num_units, num_inputs) of the first linear layer."""
     return next(layer.weight for layer in module.modules() if isinstance(layer, nn.Linear))
+
+
+def last_weights(module: nn.Module) -> Tensor:
+    """The weight (num_outputs, num_units) of the last linear layer."""
+    return [layer.weight for layer in module.modules() if isinstance(layer, nn.Linear)][-1]
 
 
 def load_snapshots(folder: Path) -> dict[int, Tensor]:
