@@ -119,7 +119,7 @@ def test_denoising_answers_in_words_from_its_own_numbers(run_experiment) -> None
         assert f"{metrics[f'psnr_50/{name}']:.1f} dB" in words
     (table,) = (table for table in results["tables"] if table["title"].startswith("PSNR"))
     by_name = {row[0]: row[1:] for row in table["rows"]}
-    assert by_name["linear interpolation"][0] > by_name["linear interpolation"][1] > 15
+    assert by_name["linear interpolation"][0] > by_name["linear interpolation"][1] > 12
     assert by_name["the corrupted face itself"][0] > by_name["the corrupted face itself"][1]
     for name, values in by_name.items():
         if name.endswith("pasted back"):
