@@ -53,7 +53,7 @@ def small(experiment: str, num_epochs: int = 2) -> list[str]:
     if "widths" in cfg.model.net:
         overrides += ["model.net.widths=[8,16]", "model.net.num_blocks=1"]
     if "corruption" in cfg:
-        overrides += ["corruption=[0.5,0.9]", "data.test_share=0.05"]  # two people: their faces are restored in many ways
+        overrides += ["corruption=[0.5,0.9]", "data.test_share=0.05"]  # two people, restored in many ways
     if "rank" in cfg:
         overrides.append("rank=8")
     if "ranks" in cfg:

@@ -22,8 +22,8 @@ from dlhw.figures import (
     save_animation,
     save_figure,
 )
-from dlhw.figures.latent import COLOURS, NAME, SHAPES, _spread
-from dlhw.figures.style import new_figure
+from dlhw.figures.latent import NAME, _spread
+from dlhw.figures.style import MANY_COLOURS, MANY_MARKERS, new_figure
 
 LOOK = {"title": "a title", "data_name": "costs $5 and $6 _a_"}
 PASTED = " (pasted)"
@@ -242,8 +242,8 @@ class TestLatentScatter:
         figure = latent_scatter([("one", points, "x", "y"), ("other", -points, "u", "v")], labels, self.NAMES, **LOOK)
         for axes, sign in zip(figure.axes, (1, -1), strict=True):
             for label in range(10):
-                lines = [line for line in axes.lines if line.get_color() == COLOURS[label]]
-                assert {line.get_marker() for line in lines} == {SHAPES[label]}
+                lines = [line for line in axes.lines if line.get_color() == MANY_COLOURS[label]]
+                assert {line.get_marker() for line in lines} == {MANY_MARKERS[label]}
                 drawn = np.concatenate([line.get_xydata() for line in lines])
                 np.testing.assert_allclose(sorted(drawn.tolist()), sorted((sign * points[labels == label]).tolist()))
         assert [axes.get_xlabel() for axes in figure.axes] == ["x\none", "u\nother"]
@@ -252,7 +252,7 @@ class TestLatentScatter:
     def test_no_class_is_drawn_over_all_of_another(self):
         figure = latent_scatter([("", RNG.normal(size=(400, 2)), "", "")], [0] * 200 + [1] * 200, ["a", "b"], **LOOK)
         order = [line.get_color() for line in figure.axes[0].lines if len(line.get_xdata())]
-        assert order != sorted(order, key=COLOURS.index)
+        assert order != sorted(order, key=MANY_COLOURS.index)
 
     def test_names_stand_at_medians_where_there_is_room(self):
         points = np.array([[0, 0], [0.1, 0], [9, 9], [8, 8], [8.5, 8.5]], dtype=float)
@@ -276,7 +276,7 @@ class TestLatentScatter:
         assert beside.sum() == 10, "each name lies over itself alone"
 
     def test_colours_and_shapes_are_ten_of_each(self):
-        assert len(set(COLOURS)) == len(COLOURS) == len(set(SHAPES)) == len(SHAPES) == 10
+        assert len(set(MANY_COLOURS)) == len(MANY_COLOURS) == len(set(MANY_MARKERS)) == len(MANY_MARKERS) == 10
 
     def test_what_does_not_fit_together_is_refused(self):
         with pytest.raises(ValueError, match="there is no panel"):

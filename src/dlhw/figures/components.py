@@ -5,7 +5,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from dlhw.figures.curves import round_ticks
+from dlhw.figures.log_axis import round_ticks
 from dlhw.figures.style import MARKERS, PALETTE, heading, legend_below, new_figure, plain, styled
 
 SPAN = 1e3  # times the lowest error shown the largest is; training images' own components reproduce them to rounding

@@ -2,10 +2,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import MaxNLocator
 
+from dlhw.figures.log_axis import scale_y
 from dlhw.figures.style import MARKERS, MUTED, PALETTE, heading, legend_below, new_figure, plain, styled
 
 SPLITS = ("train", "val", "test")
@@ -94,22 +94,3 @@ def _dress_loss(axes: Axes, label: str, logarithmic: bool, reference: tuple[str,
     axes.set_ylabel(plain(label))
     if logarithmic:
         scale_y(axes)
-
-
-def scale_y(axes: Axes) -> None:
-    """Makes the y axis logarithmic, where anything on it is above 0."""
-    if np.isfinite(axes.dataLim.minposy):
-        axes.set_yscale("log")
-        round_ticks(axes.yaxis)
-
-
-def round_ticks(axis: Axis) -> None:
-    """Ticks of a logarithmic axis at round numbers written out, as many as what it shows needs."""
-    low, high = axis.get_view_interval()
-    decades = np.log10(high / low)
-    if decades < 0.8:  # too little for powers of ten
-        axis.set_major_locator(MaxNLocator(6))
-    else:
-        axis.set_major_locator(LogLocator(subs=(1, 2, 5) if decades < 3 else (1,)))
-    axis.set_major_formatter("{x:g}")
-    axis.set_minor_locator(NullLocator())

@@ -9,12 +9,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from numpy.typing import ArrayLike
 
-from dlhw.figures.style import MARKERS, PALETTE, heading, new_figure, plain, styled
+from dlhw.figures.style import MANY_COLOURS, MANY_MARKERS, heading, new_figure, plain, styled
 
-# With wine, olive and indigo of Tol's muted scheme, the three that stay apart from the palette and each other with
-# every common colour vision deficiency; and with shapes that say the same a second time.
-COLOURS = (*PALETTE, "#882255", "#999933", "#332288")
-SHAPES = (*MARKERS, "<", "*", ">")
 NUM_TURNS = 20
 NAME = (0.021, 0.055)  # a letter's width and a name's height, of a panel's
 
@@ -98,8 +94,8 @@ def _legend(figure: Figure, looks: dict[str, dict[str, Any]]) -> None:
 
 def _look(label: int) -> dict[str, Any]:
     return {
-        "color": COLOURS[label % len(COLOURS)],
-        "marker": SHAPES[label % len(SHAPES)],
+        "color": MANY_COLOURS[label % len(MANY_COLOURS)],
+        "marker": MANY_MARKERS[label % len(MANY_MARKERS)],
         "markersize": 8,
         "markeredgewidth": 0,
         "linestyle": "",

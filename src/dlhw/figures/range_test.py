@@ -2,7 +2,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from dlhw.figures.curves import round_ticks
+from dlhw.figures.log_axis import round_ticks
 from dlhw.figures.style import MUTED, PALETTE, heading, legend_below, new_figure, plain, styled
 
 

@@ -5,8 +5,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from dlhw.figures.latent import COLOURS, SHAPES
-from dlhw.figures.style import MUTED, heading, new_figure, plain, put_below, styled
+from dlhw.figures.style import MANY_COLOURS, MANY_MARKERS, MUTED, heading, new_figure, plain, put_below, styled
 
 
 @styled
@@ -52,5 +51,5 @@ def restoration_curves(
 
 
 def _look(index: int, pasted: bool = False) -> dict[str, Any]:
-    look = {"color": COLOURS[index % len(COLOURS)], "marker": SHAPES[index % len(SHAPES)]}
+    look = {"color": MANY_COLOURS[index % len(MANY_COLOURS)], "marker": MANY_MARKERS[index % len(MANY_MARKERS)]}
     return look | {"linestyle": "--", "markerfacecolor": "white"} if pasted else look

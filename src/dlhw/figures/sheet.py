@@ -1,7 +1,6 @@
 """Many small images on one sheet: weights, eigenfaces."""
 
 import math
-import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,7 +11,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from dlhw.figures.style import DPI, heading, new_figure, plain, styled
+from dlhw.figures.style import DPI, heading, new_figure, plain, styled, title_lines
 
 MOST = 100  # images; more would be too small to see
 NUM_GREYS = 63  # odd, so that one is the middle; more are not seen, and cost a sheet of noise half as many bytes again
@@ -103,7 +102,7 @@ def _place(mosaic: np.ndarray, enlarged: int, title: str, below: int) -> tuple[F
     """A figure with axes in which each pixel of the mosaic is `enlarged` times as high and wide as one of its own."""
     height, width = enlarged * np.array(mosaic.shape)
     full_width = max(5 * DPI, width + 2 * BORDER)
-    num_lines = len(textwrap.wrap(title, int(9 * full_width / DPI)))
+    num_lines = len(title_lines(title, full_width / DPI))
     full_height = HEADING + num_lines * TITLE_LINE + height + below + BORDER
     figure = new_figure(full_width / DPI, full_height / DPI)
     figure.set_layout_engine("none")

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, MaxNLocator, MultipleLocator, NullLocator
 from numpy.typing import ArrayLike
 
-from dlhw.figures.curves import scale_y
+from dlhw.figures.log_axis import scale_y
 from dlhw.figures.style import MARKERS, PALETTE, heading, legend_below, new_figure, plain, styled
 
 

@@ -16,6 +16,10 @@ from matplotlib.lines import Line2D
 # being too pale for a line on white. Markers say the same a second time.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+# With wine, olive and indigo of Tol's muted scheme, the three that stay apart from the palette and each other with
+# every common colour vision deficiency
+MANY_COLOURS = (*PALETTE, "#882255", "#999933", "#332288")
+MANY_MARKERS = (*MARKERS, "<", "*", ">")
 MUTED = "#5f6670"
 DPI = 160
 
@@ -77,12 +81,16 @@ def plain(text: str) -> str:
     return text.replace("$", r"\$")
 
 
+def title_lines(title: str, width: float) -> list[str]:
+    """The lines that a title takes in a figure of `width` inches, with eight letters of its size to an inch."""
+    return textwrap.wrap(plain(title), int(8 * width))
+
+
 def heading(axes: Axes, title: str, data_name: str) -> None:
     """The figure's title, and under it the name of the data; both begin at the left edge of `axes`."""
     figure = axes.get_figure(root=True)
     assert figure is not None  # only axes that were removed have none
-    columns = int(8 * figure.get_figwidth())  # characters that fit beside each other at the title's size
-    axes.set_title(textwrap.fill(plain(title), columns), loc="left", pad=24)
+    axes.set_title("\n".join(title_lines(title, figure.get_figwidth())), loc="left", pad=24)
     axes.annotate(
         plain(data_name),
         xy=(0, 1),
@@ -108,7 +116,7 @@ def legend_below(figure: Figure, panels: Sequence[Axes]) -> None:
 def put_below(figure: Figure, entries: Mapping[str, Artist]) -> None:
     """A legend of these entries under all panels, in as many columns as there is room for."""
     letters = max(map(len, entries)) + 6  # the longest label, and room for the line beside it
-    columns = max(1, min(len(entries), int(14 * figure.get_figwidth() / letters)))  # 14 letters an inch
+    columns = max(1, min(len(entries), int(12 * figure.get_figwidth() / letters)))  # 12 letters an inch
     figure.legend(list(entries.values()), list(entries), loc="outside lower center", ncols=columns)
 
 
