@@ -44,8 +44,8 @@ def test_the_linear_autoencoder_approaches_the_pca_bound_and_its_span(run_experi
     metrics = finished.results["metrics"]
     assert metrics["svd/difference"] < 1e-5
     assert metrics["network/train_loss"] == pytest.approx(metrics["pca/train_loss"], rel=0.02)
-    assert metrics["angles/linear_fc2_overlap"] > 0.999
-    assert metrics["angles/a_random_span_overlap"] < 0.1
+    assert metrics["overlap/linear_autoencoder_fc2"] > 0.999
+    assert metrics["overlap/a_random_span"] < 0.1
 
 
 def test_the_reported_pca_error_is_scikit_learns(run_experiment) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytorch_lightning as pl
 import torch
+from omegaconf import OmegaConf
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -33,15 +34,15 @@ class EigenfaceStudy(Recorder):
         self._two_ways(faces.flatten(1), model, latent)
         self._sheet(faces, model, latent)
         networks = {"linear autoencoder": autoencoder_of(pl_module)}
-        for name, folder in self.references.items():
-            networks[name] = trained(folder, self.data)
+        for folder in self.references.values():
+            networks[f"ReLU network, {recipe(folder)}"] = trained(folder, self.data)
         self._angles(model, networks, latent)
         self._errors(model, networks, latent)
         self._convergence(trainer)
 
     def _two_ways(self, faces: Tensor, model: eigenfaces.Eigenfaces, latent: int) -> None:
         """The direct SVD and the snapshot trick on the same faces: the largest difference of any pixel."""
-        one, other = eigenfaces.direct(faces, latent), eigenfaces.snapshot(faces, latent)
+        one, other = (ways(faces.double(), latent) for ways in (eigenfaces.direct, eigenfaces.snapshot))
         apart = (one.basis - other.basis).abs().max().item()
         self.record.metrics["svd/difference"] = apart
         self.record.notes.append(
@@ -76,10 +77,9 @@ class EigenfaceStudy(Recorder):
                 measured[f"{name}, {layer}"] = degrees(columns.to(basis), basis)
         chance = torch.randn(basis.shape, generator=torch.Generator().manual_seed(0))
         measured["a random span"] = degrees(chance.to(basis), basis)
-        title = f"Principal angles between the networks' weights and {basis.shape[1]} eigenfaces"
-        figure = principal_angles(
-            {name: angles.cpu().numpy() for name, angles in measured.items()}, title=title, data_name=self.data.title
-        )
+        title = f"Angles between the weights' span and {basis.shape[1]} eigenfaces'"
+        drawn = {name: angles.cpu().numpy() for name, angles in measured.items() if not name.endswith(", fc1")}
+        figure = principal_angles(drawn, title=title, data_name=self.data.title)
         caption = (
             "0 degrees is a direction that both spans share, 90 one that the eigenfaces do not have at all. fc1 is "
             "what the codes look for, fc2 what they put into the image. What fc1's start has outside of the training "
@@ -98,8 +98,7 @@ class EigenfaceStudy(Recorder):
             percent=["overlap"],
         )
         for name, angles in measured.items():
-            key = name.replace("autoencoder", "").replace(",", "").replace(" ", "_").strip("_").replace("__", "_")
-            self.record.metrics[f"angles/{key}_overlap"] = overlap(angles)
+            self.record.metrics[f"overlap/{name.replace(',', '').replace(' ', '_')}"] = overlap(angles)
 
     def _errors(self, model: eigenfaces.Eigenfaces, networks: dict[str, Autoencoder], latent: int) -> None:
         rows = []
@@ -144,6 +143,11 @@ class EigenfaceStudy(Recorder):
 def overlap(angles: Tensor) -> float:
     """The mean squared cosine of angles in degrees; 0 where there is no angle."""
     return angles.deg2rad().cos().square().mean().item() if len(angles) else 0.0
+
+
+def recipe(folder: Path) -> str:
+    """What a finished run of face_autoencoder was started by: `plain`, `centred`, ..."""
+    return str(OmegaConf.load(folder / "config.yaml").recipe)
 
 
 def trained(folder: Path, data: MemoryData) -> Autoencoder:
