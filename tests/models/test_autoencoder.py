@@ -70,3 +70,11 @@ def test_evaluation_is_the_same_each_time_and_training_is_not() -> None:
         seen.append(net.given[0])
     assert torch.equal(seen[0], seen[1])
     assert not torch.equal(seen[2], seen[3])
+
+
+def test_rescaled_faces_are_as_bright_as_whole_ones() -> None:
+    net = Remember()
+    module = Denoising(net, sgd(), low=0.25, high=0.25, rescaled=True)
+    module.training_step((torch.ones(4, 1, 10, 10), torch.zeros(4)), 0)
+    torch.testing.assert_close(net.given[0].flatten(1).mean(1), torch.ones(4))
+    assert net.given[0].unique().tolist() == pytest.approx([0, 4 / 3])

@@ -16,7 +16,7 @@ from dlhw.data.loader import seeded
 from dlhw.eigenfaces import Eigenfaces
 from dlhw.figures import image_grid, restoration_curves
 from dlhw.metrics.restoration import psnr, ssim
-from dlhw.models.autoencoder import Denoising
+from dlhw.models.autoencoder import Denoising, restored_by
 from dlhw.restoration import interpolate, paste, zero_out
 
 Restore = Callable[[Tensor, Tensor], Tensor]  # images (num, 1, height, width) with zeroed pixels, and which are known
@@ -30,6 +30,7 @@ NETWORKS = {
     "face_denoising": "autoencoder trained on corrupted faces",
     "face_inpainting": "convolutional network",
 }
+RESCALED = f"{NETWORKS['face_autoencoder']}, rescaled input"
 PASTED = ", known pixels pasted back"
 KEEPS_KNOWN = (
     CORRUPTED,
@@ -79,10 +80,9 @@ class RestorationStudy(Recorder):
         part = "val" if "val" in self.data.parts else "train"
         noise = model.errors(plain(self.data, part).flatten(1))[-1].item() or few.noise_variance
         ways: dict[str, Restore] = {CORRUPTED: lambda corrupted, known: corrupted}
-        for name, folder in self.references.items():
-            ways[NETWORKS.get(name, name)] = trained_way(folder, device)
-        own = self.record.facts["experiment"]
-        ways[NETWORKS.get(own, own)] = partial(by_network, module.net, module.mask)
+        for folder in self.references.values():
+            ways |= trained_ways(folder, device)
+        ways[name_of(self.record.facts["experiment"])] = partial(by_network, module.net, module.mask, module.rescaled)
         ways[PROJECTION] = lambda corrupted, known: few.reconstruct(corrupted.flatten(1)).view_as(corrupted)
         ways[LEAST_SQUARES] = partial(by_eigenfaces, few, 0.0)
         ways[PRIOR] = partial(by_eigenfaces, model, noise)
@@ -139,14 +139,23 @@ def all_restored(ways: dict[str, Restore], corrupted: Tensor, known: Tensor) -> 
 
 
 @torch.no_grad()
-def by_network(net: nn.Module, mask: bool, corrupted: Tensor, known: Tensor) -> Tensor:
-    return net(corrupted, known) if mask else net(corrupted)
+def by_network(net: nn.Module, mask: bool, rescaled: bool, corrupted: Tensor, known: Tensor) -> Tensor:
+    return restored_by(net, corrupted, known, mask, rescaled)
 
 
-def trained_way(folder: Path, device: torch.device) -> Restore:
-    """The network of a finished run."""
-    mask = bool(OmegaConf.load(folder / "config.yaml").model.get("mask", False))
-    return partial(by_network, checkpoints.trained_net(folder).to(device), mask)
+def trained_ways(folder: Path, device: torch.device) -> dict[str, Restore]:
+    """The network of a finished run; one that knows nothing of lost pixels with rescaled input too."""
+    config = OmegaConf.load(folder / "config.yaml")
+    net = checkpoints.trained_net(folder).to(device)
+    mask, rescaled = bool(config.model.get("mask", False)), bool(config.model.get("rescaled", False))
+    ways: dict[str, Restore] = {name_of(config.name): partial(by_network, net, mask, rescaled)}
+    if not mask and not rescaled:
+        ways[f"{name_of(config.name)}, rescaled input"] = partial(by_network, net, mask, True)
+    return ways
+
+
+def name_of(experiment: str) -> str:
+    return NETWORKS.get(experiment, experiment)
 
 
 def by_eigenfaces(model: Eigenfaces, noise: float, corrupted: Tensor, known: Tensor) -> Tensor:
@@ -163,9 +172,10 @@ def answer(shares: Sequence[float], scores: dict[str, list[float]]) -> list[str]
     if plain_one is not None and denoiser is not None:
         told.append(
             f"With {percent} of the pixels zeroed the plain autoencoder gives {plain_one:.1f} dB, the corrupted face "
-            f"itself has {found[CORRUPTED]:.1f} dB; it was never shown such input, and takes the zeros for dark skin. "
-            f"The one trained on corrupted faces gives {denoiser:.1f} dB, {denoiser - plain_one:.1f} dB more: so such "
-            "a network can restore faces, if that is what it was trained for."
+            f"itself has {found[CORRUPTED]:.1f} dB; it was never shown such input, and takes the zeros for dark skin "
+            f"(rescaled to the brightness of whole faces: {found[RESCALED]:.1f} dB). The one trained on corrupted "
+            f"faces gives {denoiser:.1f} dB, {denoiser - plain_one:.1f} dB more: so such a network can restore faces, if "
+            "that is what it was trained for."
         )
     told.append(
         f"Eigenfaces fail in the same way where zeros count as pixels ({found[PROJECTION]:.1f} dB), and do well where "

@@ -3,7 +3,7 @@
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from dlhw.data.loader import seeded
 from dlhw.models.one_net import OneNet
@@ -53,19 +53,22 @@ class Denoising(Reconstruction):
     Args:
         low, high: of the share of zeroed pixels, within [0, 1).
         mask: the network is told which pixels are left, as its second argument.
+        rescaled: it is told how many are left: what it sees is divided by their share, as dropout does it, so that
+            faces are equally bright whatever they lost.
         objective: mse, or log_mse: the mean of the logarithms of the images' errors, which is their PSNR but for its
             sign and unit, and lets an image that lost little count as much as one that lost nearly all.
     """
 
     def __init__(
-        self, *args: Any, low: float, high: float, mask: bool = False, objective: str = "mse", **settings: Any
-    ) -> None:
+        self, *args: Any, low: float, high: float, mask: bool = False, rescaled: bool = False, objective: str = "mse",
+        **settings: Any,
+    ) -> None:  # fmt: skip
         super().__init__(*args, **settings)
-        self.low, self.high, self.mask, self.objective = low, high, mask, objective
+        self.low, self.high, self.mask, self.rescaled, self.objective = low, high, mask, rescaled, objective
 
     def errors(self, images: Tensor, batch_idx: int | None = None) -> Tensor:
         corrupted, known = self._corrupt(images, batch_idx)
-        return mean_squares((self.net(corrupted, known) if self.mask else self.net(corrupted)) - images)
+        return mean_squares(restored_by(self.net, corrupted, known, self.mask, self.rescaled) - images)
 
     def objective_of(self, errors: Tensor) -> Tensor:
         return (errors + LEAST_ERROR).log().mean() if self.objective == "log_mse" else errors.mean()
@@ -74,6 +77,13 @@ class Denoising(Reconstruction):
         generator = None if batch_idx is None else seeded(images.device, batch_idx)
         draw = torch.rand(len(images), device=images.device, generator=generator)
         return zero_out(images, self.low + (self.high - self.low) * draw, generator)
+
+
+def restored_by(net: nn.Module, corrupted: Tensor, known: Tensor, mask: bool, rescaled: bool) -> Tensor:
+    """What a network makes of images (batch, ...) that lost pixels, told what `Denoising` says of it."""
+    if rescaled:
+        corrupted = corrupted / known.flatten(1).float().mean(1).view(-1, *[1] * (corrupted.ndim - 1))
+    return net(corrupted, known) if mask else net(corrupted)
 
 
 def mean_squares(differences: Tensor) -> Tensor:

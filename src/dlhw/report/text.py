@@ -4,7 +4,16 @@ import math
 from typing import Any
 
 MISSING = "–"
-WORDS = {"acc": "accuracy", "train": "training", "val": "validation", "lr": "learning rate", "l2": "L2"}
+WORDS = {
+    "acc": "accuracy",
+    "train": "training",
+    "val": "validation",
+    "lr": "learning rate",
+    "l2": "L2",
+    "pca": "PCA",
+    "psnr": "PSNR",
+    "ssim": "SSIM",
+}
 
 
 def is_number(value: Any) -> bool:
