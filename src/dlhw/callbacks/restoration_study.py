@@ -174,8 +174,8 @@ def answer(shares: Sequence[float], scores: dict[str, list[float]]) -> list[str]
             f"With {percent} of the pixels zeroed the plain autoencoder gives {plain_one:.1f} dB, the corrupted face "
             f"itself has {found[CORRUPTED]:.1f} dB; it was never shown such input, and takes the zeros for dark skin "
             f"(rescaled to the brightness of whole faces: {found[RESCALED]:.1f} dB). The one trained on corrupted "
-            f"faces gives {denoiser:.1f} dB, {denoiser - plain_one:.1f} dB more: so such a network can restore faces, if "
-            "that is what it was trained for."
+            f"faces gives {denoiser:.1f} dB, {denoiser - plain_one:.1f} dB more: so such a network can restore faces, "
+            "if that is what it was trained for."
         )
     told.append(
         f"Eigenfaces fail in the same way where zeros count as pixels ({found[PROJECTION]:.1f} dB), and do well where "
