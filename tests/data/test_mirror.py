@@ -46,7 +46,9 @@ def test_a_chain_is_one_after_the_other() -> None:
 
 def test_descriptions() -> None:
     chain = Chain([Mirror(), Affine(degrees=0, shift=1)])
-    assert description(chain) == "Mirror (share 0.5), then Affine (degrees 0, shift 1, scale 0.0, shear 0.0)"
+    assert description(chain) == (
+        "Mirror (share 0.5), then Affine (degrees 0, shift 1, scale 0.0, shear 0.0, padding zeros)"
+    )
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,11 @@ def test_one_cycle_peaks_at_the_rate_and_ends_near_zero(num_steps: int) -> None:
         assert seen.index(max(seen)) == pytest.approx(0.3 * num_steps, abs=1)
 
 
+@pytest.mark.parametrize(("num_steps", "warmup"), [(9, 0.1), (3, 0.25), (1, 0.5)])
+def test_a_rise_of_just_one_step_is_no_division_by_zero(num_steps: int, warmup: float) -> None:
+    assert all(0 <= rate <= 0.5 for rate in rates(schedule.one_cycle, num_steps, warmup=warmup))
+
+
 def test_constant_rises_and_stays() -> None:
     seen = rates(schedule.constant, 20, warmup=0.25)
     assert all(a < b for a, b in pairwise(seen[:5]))

@@ -182,18 +182,17 @@ def answer(shares: Sequence[float], scores: dict[str, list[float]]) -> list[str]
         f"only the known pixels are fitted ({found[LEAST_SQUARES]:.1f} dB; all of them, held back by their variances, "
         f"{found[PRIOR]:.1f} dB). Linear interpolation, which has seen no face, gives {found[INTERPOLATION]:.1f} dB."
     )
-    learned = {name: values for name, values in scores.items() if name not in (CORRUPTED, INTERPOLATION)}
-    beaten = [
-        f"{100 * share:.0f} %"
-        for number, share in enumerate(shares)
-        if scores[INTERPOLATION][number] >= max(values[number] for values in learned.values())
+    passing = [
+        name
+        for name, values in scores.items()
+        if name not in (CORRUPTED, INTERPOLATION) and any(map(float.__gt__, values, scores[INTERPOLATION]))
     ]
+    who = " and ".join(passing) or "nothing"
+    told.append(f"Of all that learned from faces, {who} passes linear interpolation, at one share or more.")
     winners = [max(scores, key=lambda name: scores[name][number]) for number in range(len(shares))]
     wins = {
         name: [f"{100 * share:.0f} %" for share, won in zip(shares, winners, strict=True) if won == name]
         for name in dict.fromkeys(winners)
     }
     told.append("Best of all: " + "; ".join(f"{name} at {', '.join(where)}" for name, where in wins.items()) + ".")
-    if beaten:
-        told.append(f"Nothing that was learned from faces passes linear interpolation at {', '.join(beaten)}.")
     return told

@@ -34,7 +34,7 @@ def one_cycle(optimizer: Optimizer, num_steps: int, warmup: float = 0.3) -> LRSc
     """Smith's one-cycle policy (arXiv:1708.07120): cosine up to `lr` and down to almost 0, momentum against it."""
     rates = [group["lr"] for group in optimizer.param_groups]
     total = num_steps + 1  # one step more than there are: Lightning asks for the rate after the last step too
-    rise = min(1.0, max(warmup, 2 / total))  # torch divides by the rise's steps but one
+    rise = 1.5 / total if math.isclose(warmup * total, 1) else warmup  # torch divides by the rise's steps but one
     return OneCycleLR(optimizer, max_lr=rates, total_steps=total, pct_start=rise)
 
 
