@@ -61,6 +61,11 @@ def test_lowrank_knows_torch_and_the_standard_library_only() -> None:
             assert {other.split(".")[0] for other in imports(file)} <= known, name
 
 
+@pytest.mark.parametrize("name", ["eigenfaces", "restoration", "landscape", "initialisation"])
+def test_a_library_of_one_file_is_usable_alone(name: str) -> None:
+    assert {room(other) for other in own(MODULES[f"dlhw.{name}"])} <= {"nets"}
+
+
 def test_figures_know_no_torch() -> None:
     """Arrays in, a matplotlib Figure out."""
     for name, file in MODULES.items():

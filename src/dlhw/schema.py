@@ -287,6 +287,7 @@ def validate(cfg: DictConfig) -> None:
         raise UserError(first_line(error)) from error
     check_ranks(config)
     check_latent(config)
+    check_corruption(config)
     check_rate(config)
     check_drop(config)
     check_test(config)
@@ -328,6 +329,10 @@ def check_latent(config: RunConfig) -> None:
             f"latent={config.latent}: larger than the image's {config.data.num_features} pixels; "
             f"must be 1 to {config.data.num_features}"
         )
+
+
+def check_corruption(config: RunConfig) -> None:
+    """The shares of zeroed pixels that a denoiser is trained on are an interval."""
     if config.model.low > config.model.high:
         raise UserError(f"model.low={config.model.low}: must be at most model.high, which is {config.model.high}")
 
