@@ -151,7 +151,7 @@ def listing() -> str:
             *lines,
             "\n  python train.py experiment=NAME              run it",
             "  python train.py experiment=NAME --cfg job    show its whole config",
-            "  python train.py experiment=NAME data=digits  run it on data that needs no files",
+            "  python train.py experiment=NAME data=digits  run it without files; faces: data=synthetic_faces",
         ]
     )
 

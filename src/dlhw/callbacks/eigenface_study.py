@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from dlhw import checkpoints, eigenfaces
 from dlhw.callbacks.metrics_csv import epochs_of
-from dlhw.callbacks.pca_comparison import plain, reconstruct
+from dlhw.callbacks.pca_comparison import reconstruct
 from dlhw.callbacks.recorder import Recorder
 from dlhw.callbacks.span import autoencoder_of, code_size, degrees, spans
 from dlhw.data.memory import MemoryData
@@ -28,7 +28,7 @@ class EigenfaceStudy(Recorder):
     """
 
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        faces = plain(self.data, "train")
+        faces = self.data.inputs("train")
         model = eigenfaces.fit(faces.flatten(1))
         latent = code_size(autoencoder_of(pl_module), model)
         self._two_ways(faces.flatten(1), model, latent)
@@ -104,9 +104,9 @@ class EigenfaceStudy(Recorder):
         rows = []
         for name, net in networks.items():
             rows.append(
-                [name, *(self._error(reconstruct(net, plain(self.data, part)), part) for part in ("train", "test"))]
+                [name, *(self._error(reconstruct(net, self.data.inputs(part)), part) for part in ("train", "test"))]
             )
-        made = {part: model.first(latent).reconstruct(plain(self.data, part).flatten(1)) for part in ("train", "test")}
+        made = {part: model.first(latent).reconstruct(self.data.inputs(part).flatten(1)) for part in ("train", "test")}
         rows.append([f"{latent} eigenfaces", *(self._error(made[part], part) for part in ("train", "test"))])
         self.record.add_table(
             "Mean squared error per pixel on the same faces",
@@ -116,7 +116,7 @@ class EigenfaceStudy(Recorder):
         )
 
     def _error(self, made: Tensor, part: str) -> float:
-        images = plain(self.data, part)
+        images = self.data.inputs(part)
         return F.mse_loss(made.view_as(images), images).item()
 
     def _convergence(self, trainer: pl.Trainer) -> None:

@@ -33,12 +33,12 @@ class PcaComparison(Recorder):
         self.components = min(self.components, len(self.models["pca"].singular_values))
         for name, model in self.models.items():
             for part in self.data.parts:
-                error = model.errors(plain(self.data, part).flatten(1))[self.components]
+                error = model.errors(self.data.inputs(part).flatten(1))[self.components]
                 self.record.metrics[f"{name}/{part}_loss"] = error.item()
 
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        outputs = {part: reconstruct(pl_module, plain(self.data, part)) for part in self.data.parts}
-        errors = {part: F.mse_loss(made, plain(self.data, part)).item() for part, made in outputs.items()}
+        outputs = {part: reconstruct(pl_module, self.data.inputs(part)) for part in self.data.parts}
+        errors = {part: F.mse_loss(made, self.data.inputs(part)).item() for part, made in outputs.items()}
         self.record.metrics |= {f"network/{part}_loss": error for part, error in errors.items()}
         rows = [["network", *errors.values()]]
         rows += [
@@ -63,7 +63,7 @@ class PcaComparison(Recorder):
         title = "Error against the size of the code"
         lines = {}
         for name, model in self.models.items():
-            curve = model.errors(plain(self.data, "test").flatten(1))[numbers].tolist()
+            curve = model.errors(self.data.inputs("test").flatten(1))[numbers].tolist()
             lines["PCA" + (", augmented images" if name == "pca_augmented" else "")] = (numbers, curve)
         figure = error_against_components(
             lines,
@@ -76,7 +76,7 @@ class PcaComparison(Recorder):
 
         rows, labels = [], []
         for part, label in (("train", "training"), ("test", "test")):
-            pixels = plain(self.data, part)
+            pixels = self.data.inputs(part)
             shown = torch.linspace(0, len(pixels) - 1, min(self.shown, len(pixels))).long()  # so of several people
             pixels = pixels[shown]
             made = self.models["pca"].first(self.components).reconstruct(pixels.flatten(1)).view_as(pixels)
@@ -91,16 +91,10 @@ class PcaComparison(Recorder):
 
 def fit_models(data: MemoryData, num_copies: int) -> dict[str, Eigenfaces]:
     """PCA of the training images, with all components for the curves, and of their augmented copies."""
-    models = {"pca": eigenfaces.fit(plain(data, "train").flatten(1))}
+    models = {"pca": eigenfaces.fit(data.inputs("train").flatten(1))}
     if data.augment is not None:
         models["pca_augmented"] = eigenfaces.fit(data.augmented(num_copies).flatten(1))
     return models
-
-
-def plain(data: MemoryData, part: str) -> Tensor:
-    """A part's images (num, 1, height, width) as the network sees them, not augmented."""
-    loader = data.plain_training_loader() if part == "train" else data.loader(part)
-    return torch.cat([images for images, *_ in loader])
 
 
 @torch.no_grad()

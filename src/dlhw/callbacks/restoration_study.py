@@ -10,7 +10,6 @@ from omegaconf import OmegaConf
 from torch import Tensor, nn
 
 from dlhw import checkpoints, eigenfaces
-from dlhw.callbacks.pca_comparison import plain
 from dlhw.callbacks.recorder import Recorder
 from dlhw.data.loader import seeded
 from dlhw.eigenfaces import Eigenfaces
@@ -57,7 +56,7 @@ class RestorationStudy(Recorder):
         self.shares, self.components, self.drawn = list(shares), components, list(drawn)
 
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        truth = plain(self.data, "test")
+        truth = self.data.inputs("test")
         ways = self._ways(pl_module, truth.device)
         scores: dict[str, dict[str, list[float]]] = {"psnr": {}, "ssim": {}}
         pictures: dict[str, list[Tensor]] = {}
@@ -74,11 +73,11 @@ class RestorationStudy(Recorder):
 
     def _ways(self, module: nn.Module, device: torch.device) -> dict[str, Restore]:
         assert isinstance(module, Denoising)
-        model = eigenfaces.fit(plain(self.data, "train").flatten(1))
+        model = eigenfaces.fit(self.data.inputs("train").flatten(1))
         few = model.first(min(self.components, len(model.singular_values)))
         # the variance that the fitted components leave in faces never seen, where there are such to measure it on
         part = "val" if "val" in self.data.parts else "train"
-        noise = model.errors(plain(self.data, part).flatten(1))[-1].item() or few.noise_variance
+        noise = model.errors(self.data.inputs(part).flatten(1))[-1].item() or few.noise_variance
         ways: dict[str, Restore] = {CORRUPTED: lambda corrupted, known: corrupted}
         for folder in self.references.values():
             ways |= trained_ways(folder, device)

@@ -11,7 +11,6 @@ from torch.nn import functional as F
 
 from dlhw import eigenfaces
 from dlhw.autoencoder_start import layers
-from dlhw.callbacks.pca_comparison import plain
 from dlhw.eigenfaces import Eigenfaces
 from dlhw.models.one_net import OneNet
 from dlhw.nets.autoencoder import Autoencoder
@@ -25,7 +24,7 @@ class SpanAngles(Callback):
     """
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self.faces = plain(trainer.datamodule, "train")  # type: ignore[attr-defined]
+        self.faces = trainer.datamodule.inputs("train")  # type: ignore[attr-defined]
         self.all_components = eigenfaces.fit(self.faces.flatten(1))
         self.model = self.all_components.first(code_size(autoencoder_of(pl_module), self.all_components))
         self.bound = self.model.errors(self.faces.flatten(1))[-1]

@@ -101,6 +101,11 @@ class MemoryData(pl.LightningDataModule):
         """The tensors that training batches are cut from."""
         return self.parts["train"]
 
+    def inputs(self, split: str) -> Tensor:
+        """A part's images (num, 1, height, width) as the network sees them, not augmented."""
+        images = self.parts[split][0]
+        return self.standardise(images) if self._is_raw(split) else images
+
     def augmented(self, num_copies: int) -> Tensor:
         """The training images, `num_copies` times as training would see them; once where nothing is augmented."""
         images = self.parts["train"][0]
