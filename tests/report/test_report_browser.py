@@ -7,7 +7,7 @@ import shutil
 import subprocess
 
 import pytest
-from fake_folders import three_methods, write_failure, write_run
+from fake_folders import three_methods, two_gans, write_failure, write_run
 
 from dlhw.report import run_report, sweep_report
 
@@ -90,3 +90,14 @@ def test_a_sweep(sweep, width, tmp_path):
     assert [natural > 1000 for natural, _, _ in found["images"]] == [True]
     assert found["page_width"] <= width
     assert found["enlarged"]
+
+
+@pytest.mark.parametrize(("width", "expected"), [(390, 167), (1280, 312)])
+def test_pictures_side_by_side(width, expected, tmp_path):
+    found = probe(sweep_report(two_gans(tmp_path / "sweep")).paths["report"], width, tmp_path)
+    *charts, first, _, _, _, _, _ = found["images"]
+    assert [natural for natural, _, _ in charts] == [1120, 1120, 1120]
+    _, shown, alt = first
+    assert shown == pytest.approx(expected, abs=8)  # two in a row on a phone, three on a desk
+    assert alt == "gan_conv, seed=0. 100 samples, none chosen."
+    assert found["page_width"] <= width

@@ -58,7 +58,11 @@ def test_energy_and_mass_choose_a_readable_unit():
 def test_names():
     assert text.metric_label("start/test_acc") == "start test accuracy"
     assert text.metric_label("val/loss") == "validation loss"
-    assert all(map(text.is_fraction, ("test/acc", "start/test_acc", "accuracy")))
-    assert not any(map(text.is_fraction, ("test/loss", "pace", "")))
-    assert all(map(text.higher_is_better, ("test/acc", "si_snr")))
-    assert not any(map(text.higher_is_better, ("test/loss", "test/mse", "error")))
+    assert text.metric_label("test/small_cnn_frechet") == "test small CNN Fréchet distance"
+    assert text.capitalised("Fréchet distance of 2 CNNs") == "Fréchet distance of 2 CNNs"
+    assert text.capitalised("") == ""
+    fractions = ("test/acc", "start/test_acc", "accuracy", "ranking/average_precision", "test/small_cnn_recall")
+    assert all(map(text.is_fraction, fractions))
+    assert not any(map(text.is_fraction, ("test/loss", "pace", "precision/loss", "val/small_cnn_frechet", "")))
+    assert all(map(text.higher_is_better, ("test/acc", "si_snr", "test/precision")))
+    assert not any(map(text.higher_is_better, ("test/loss", "test/mse", "error", "val/small_cnn_frechet")))

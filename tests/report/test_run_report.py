@@ -47,6 +47,18 @@ def test_everything_a_reader_asks_for_is_there(run):
         assert words in page.text
 
 
+def test_the_headline_of_a_run_without_accuracy_is_what_its_sweep_would_draw(tmp_path):
+    measured = {"test/discriminator_loss": 0.66, "test/small_cnn_precision": 0.71, "test/small_cnn_frechet": 38.2}
+    wanted = ["test/small_cnn_frechet", "test/small_cnn_precision", "test/never_measured"]
+    record = results(metrics=measured, sweep={"x": None, "y": wanted})
+    page = read_page(run_report(write_run(tmp_path / "run", [], record)))
+    headline = page.text[: page.text.index("Figures")]
+    shown = ["test small CNN Fréchet distance", "38.2", "test small CNN precision", "71.00 %", "parameters"]
+    assert sorted(shown, key=headline.index) == shown
+    assert "discriminator" not in headline
+    assert "never" not in headline
+
+
 def test_tables_show_per_cent_columns_in_per_cent(run):
     table, layers, _, epochs = read_page(run_report(run)).tables
     assert table == [

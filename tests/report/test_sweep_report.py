@@ -188,6 +188,19 @@ def test_a_metric_may_be_the_axis_and_several_metrics_are_lines(tmp_path):
     np.testing.assert_allclose(lines["test accuracy"].get_ydata(), 90.5)
 
 
+def test_the_baselines_accuracy_is_drawn_among_accuracies_only(tmp_path):
+    for noise in (0.2, 0.5):
+        job(
+            tmp_path, [f"noise={noise}"], sweep={"x": None, "y": ["test/acc", "ranking/precision"]},
+            metrics=accuracy(0.9, **{"ranking/precision": 0.8, "baseline/test_acc": 0.98}),
+        )  # fmt: skip
+    labels = {
+        chart.title: [line.get_label() for line in chart.figure.axes[0].lines if line.get_linestyle() == "--"]
+        for chart in draw(read_sweep(tmp_path))
+    }
+    assert labels == {"Test accuracy against noise": ["baseline 98.00 %"], "Ranking precision against noise": []}
+
+
 def test_without_a_number_the_combinations_stand_side_by_side(tmp_path):
     for optimizer in ("adam", "sgd"):
         for augment in ("true", "false"):

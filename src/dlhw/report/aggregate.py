@@ -35,6 +35,8 @@ class Sweep:
     groups: list[Group]
     metrics: list[str]  # what the experiments ask to be shown, the most important first
     x: str | None  # a metric to draw them against, instead of the swept number
+    history: list[str]  # metrics to be followed through the epochs
+    pictures: list[str]  # names of the jobs' figures to be shown side by side
     baseline: float | None  # mean test accuracy of the networks that the jobs started from
     retrained: Job | None = None  # of a search: the run of its best setting, tested
 
@@ -45,6 +47,10 @@ class Sweep:
     @property
     def failed(self) -> list[Job]:
         return [job for job in self.jobs if job.error is not None]
+
+    @property
+    def configurations(self) -> list[tuple[dict[str, Value], list[Job]]]:
+        return configurations(self.done, [key for key in self.swept if key != "seed"])
 
     @property
     def is_search(self) -> bool:
@@ -82,17 +88,24 @@ def read_sweep(folder: Path) -> Sweep:
         groups=aggregate(done, [key for key in swept if key != "seed"]),
         metrics=list(dict.fromkeys(wanted)),
         x=axes.pop() if len(axes) == 1 else None,
+        history=_named(specs, "history"),
+        pictures=_named(specs, "pictures"),
         baseline=agreed_baseline(done),
         retrained=read_best(folder),
     )
 
 
 def aggregate(jobs: Iterable[Job], keys: Sequence[str]) -> list[Group]:
-    """Groups jobs by their values of the overrides `keys`, in the jobs' order."""
+    """A group for each configuration, in the jobs' order."""
+    return [_group(config, members) for config, members in configurations(jobs, keys)]
+
+
+def configurations(jobs: Iterable[Job], keys: Sequence[str]) -> list[tuple[dict[str, Value], list[Job]]]:
+    """Each set of values of the overrides `keys` with the jobs that have it, in the jobs' order."""
     members: dict[tuple[Value, ...], list[Job]] = {}
     for job in jobs:
         members.setdefault(tuple(job.overrides.get(key) for key in keys), []).append(job)
-    return [_group(dict(zip(keys, values, strict=True)), group) for values, group in members.items()]
+    return [(dict(zip(keys, values, strict=True)), group) for values, group in members.items()]
 
 
 def summarise(values: Iterable[Any]) -> Stat | None:
@@ -113,6 +126,11 @@ def agreed_baseline(jobs: Iterable[Job]) -> float | None:
     if not by_seed or any(len(values) > 1 or None in values for values in by_seed.values()):
         return None
     return statistics.fmean(value for values in by_seed.values() for value in values)
+
+
+def _named(specs: Iterable[dict[str, Any]], key: str) -> list[str]:
+    """What any of the experiments lists under `key`, each once; records older than the key lack it."""
+    return list(dict.fromkeys(name for spec in specs for name in spec.get(key) or []))
 
 
 def _group(config: dict[str, Value], jobs: Sequence[Job]) -> Group:

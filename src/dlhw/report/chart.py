@@ -1,6 +1,6 @@
 """The figures of a sweep: its metrics against the swept quantity."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from dlhw.report.jobs import Value
 
 @dataclass(frozen=True)
 class Chart:
-    quantity: str  # "acc": what all its lines measure
+    quantity: str  # "acc": what all its lines measure; names its file
     title: str
     caption: str
     figure: Figure
@@ -68,6 +68,15 @@ def describe(config: dict[str, Value]) -> str:
     return ", ".join(str(value) if key == "experiment" else f"{key}={value}" for key, value in shown.items())
 
 
+def mean_over(num_seeds: Iterable[int]) -> str:
+    """`mean and standard deviation over 2 to 3 seeds`, from the number of seeds of each configuration."""
+    counts = sorted(set(num_seeds))
+    if counts == [1]:
+        return "one seed"
+    seeds = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    return f"mean and standard deviation over {seeds} seeds"
+
+
 def _is_numeric(values: set[Value]) -> bool:
     """At least two values, numbers but for the word 'full'."""
     words = {value for value in values if not text.is_number(value)}
@@ -79,10 +88,10 @@ def _chart(sweep: Sweep, metrics: Sequence[str], axis: Axis | None) -> Chart:
     in_percent = text.is_fraction(metrics[0])
     scale = 100.0 if in_percent else 1.0
     reference = None
-    if in_percent and sweep.baseline is not None:
+    if text.quantity(metrics[0]) == "acc" and sweep.baseline is not None:
         reference = (f"baseline {text.percent(sweep.baseline)}", scale * sweep.baseline)
     label = f"{name} (%)" if in_percent else name
-    title = _capitalised(f"{name} by configuration" if axis is None else f"{name} against {axis.label}")
+    title = text.capitalised(f"{name} by configuration" if axis is None else f"{name} against {axis.label}")
     if axis is None:
         figure = metric_by_category(
             [describe(group.config) or "all jobs" for group in sweep.groups],
@@ -108,7 +117,8 @@ def _chart(sweep: Sweep, metrics: Sequence[str], axis: Axis | None) -> Chart:
             baseline=reference,
             zoom=zoom,
         )
-    return Chart(text.quantity(metrics[0]), title, _caption(sweep), figure)
+    caption = f"On {sweep.data_name}, {mean_over(group.num_seeds for group in sweep.groups)}."
+    return Chart(text.quantity(metrics[0]), title, caption, figure)
 
 
 def _lines(
@@ -143,15 +153,3 @@ def _zoom(lines: dict[str, list[tuple[Any, float, float | None]]]) -> tuple[floa
         return None
     margin = 0.25 * float(np.ptp(near))
     return float(near.min()) - margin, float(near.max()) + margin
-
-
-def _caption(sweep: Sweep) -> str:
-    counts = sorted({group.num_seeds for group in sweep.groups})
-    if counts == [1]:
-        return f"On {sweep.data_name}, one seed."
-    seeds = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    return f"On {sweep.data_name}, mean and standard deviation over {seeds} seeds."
-
-
-def _capitalised(sentence: str) -> str:
-    return sentence[:1].upper() + sentence[1:]

@@ -59,7 +59,10 @@ FORMATS = (
 
 @dataclass(frozen=True)
 class Picture:
-    """A PNG or GIF to be put into the page. `source` is None where the file is missing, damaged or neither."""
+    """A PNG or GIF to be put into the page. `source` is None where the file is missing, damaged or neither.
+
+    A `wide` one takes the page's whole width, or it would be too small to read.
+    """
 
     title: str
     caption: str
@@ -67,6 +70,7 @@ class Picture:
     source: str | None = None
     width: int = 0
     height: int = 0
+    wide: bool = False
 
 
 @dataclass(frozen=True)
@@ -101,7 +105,7 @@ def picture(folder: Path, file: str, title: str, caption: str) -> Picture:
         if kind.whole(data):
             width, height = kind.size.unpack_from(data, kind.size_at)
             source = f"data:{kind.media_type};base64,{base64.b64encode(data).decode()}"
-            return Picture(title, caption, file, source, width, height)
+            return Picture(title, caption, file, source, width, height, width > 1.9 * height)
     return Picture(title, caption, file)
 
 

@@ -51,6 +51,15 @@ def read_results(folder: Path) -> dict[str, Any]:
     return results
 
 
+def read_epochs(path: Path) -> list[dict[str, float | str | None]]:
+    """The rows of a metrics.csv, None in their empty cells; none where there is no such file."""
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        header, *lines = list(csv.reader(file)) or [[]]
+    return [dict(zip(header, map(_value, line), strict=True)) for line in lines if len(line) == len(header)]
+
+
 def dataset_name(results: dict[str, Any]) -> str:
     return str(results.get("dataset", {}).get("name", "unnamed data"))
 
@@ -113,13 +122,10 @@ def _layers(results: dict[str, Any]) -> Table | None:
 
 def _epochs(path: Path) -> Table | None:
     """metrics.csv, without the columns that hold nothing."""
-    if not path.is_file():
-        return None
-    with path.open(newline="", encoding="utf-8") as file:
-        header, *lines = list(csv.reader(file)) or [[]]
-    kept = [i for i, _ in enumerate(header) if any(line[i] for line in lines if len(line) == len(header))]
-    rows = [[_value(line[i]) for i in kept] for line in lines if len(line) == len(header)]
-    columns = [header[i] for i in kept]
+    epochs = read_epochs(path)
+    names = dict.fromkeys(name for epoch in epochs for name in epoch)
+    columns = [name for name in names if any(epoch[name] is not None for epoch in epochs)]
+    rows = [[epoch[column] for column in columns] for epoch in epochs]
     fractions = {column for column in columns if text.is_fraction(column)}
     return plain_table("Metrics by epoch", columns, rows, in_percent=fractions) if rows else None
 

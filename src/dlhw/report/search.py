@@ -76,7 +76,7 @@ def _against_each(sweep: Sweep, settings: dict[str, list[Value]], values: np.nda
     metric = sweep.metrics[0]
     in_percent = text.is_fraction(metric)
     name = text.metric_label(metric)
-    title = f"{name[:1].upper()}{name[1:]} against each hyper-parameter"
+    title = f"{text.capitalised(name)} against each hyper-parameter"
     best = int(values.argmax() if text.higher_is_better(metric) else values.argmin())
     figure = metric_by_setting(
         settings,

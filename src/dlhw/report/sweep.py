@@ -1,13 +1,14 @@
 """One sweep's folder -> sweep.csv, sweep.json, figures and report.html."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from dlhw.figures import save_figure
 from dlhw.files import write_atomically, write_csv
 from dlhw.report import chart
 from dlhw.report.aggregate import Sweep, read_sweep
+from dlhw.report.history import history_charts
 from dlhw.report.page import picture
 from dlhw.report.search import search_charts
 from dlhw.report.sweep_page import write_sweep_page
@@ -35,10 +36,11 @@ def sweep_report(folder: Path | str) -> SweepSummary:
         "json": write_atomically(folder / "sweep.json", _json(sweep)),
     }
     pictures = []
-    for drawn in search_charts(sweep) if sweep.is_search else chart.draw(sweep):
+    for drawn in search_charts(sweep) if sweep.is_search else [*chart.draw(sweep), *history_charts(sweep)]:
         file = f"figures/sweep_{drawn.quantity}.png"
         paths[f"figure/{drawn.quantity}"] = save_figure(drawn.figure, folder / file)
-        pictures.append(picture(folder, file, drawn.title, drawn.caption))
+        shown = picture(folder, file, drawn.title, drawn.caption)
+        pictures.append(replace(shown, wide=len(drawn.figure.axes) > 1))
     paths["report"] = write_sweep_page(sweep, pictures)
     return SweepSummary(len(sweep.jobs), len(sweep.failed), paths)
 

@@ -8,6 +8,7 @@ from urllib.parse import quote
 from dlhw.report import text
 from dlhw.report.aggregate import Group, Stat, Sweep, summarise
 from dlhw.report.chart import describe
+from dlhw.report.gallery import galleries
 from dlhw.report.jobs import Job
 from dlhw.report.page import Cell, Fact, Picture, Table, write_page
 
@@ -25,6 +26,7 @@ def write_sweep_page(sweep: Sweep, pictures: Sequence[Picture]) -> Path:
         pictures=pictures,
         retrained=_retrained_table(sweep),
         summary=_summary_table(sweep),
+        galleries=galleries(sweep),
         failed=_failed_table(sweep),
         jobs=_job_table(sweep),
     )

@@ -1,11 +1,13 @@
 """Numbers and names as a reader sees them."""
 
 import math
-from typing import Any
+from typing import Any, TypeGuard
 
 MISSING = "–"
 WORDS = {
     "acc": "accuracy",
+    "cnn": "CNN",
+    "frechet": "Fréchet distance",
     "train": "training",
     "val": "validation",
     "lr": "learning rate",
@@ -16,7 +18,7 @@ WORDS = {
 }
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: Any) -> TypeGuard[float]:
     """Whether `value` is a finite number. None and NaN are "not measured"; True is no number."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
@@ -76,17 +78,21 @@ def metric_label(name: str) -> str:
 
 
 def is_fraction(name: str) -> bool:
-    """Whether a metric is a fraction to be shown in per cent: an accuracy, a share of wins."""
-    return _words(name)[-1] in ("acc", "accuracy", "wins")
+    """Whether a metric is a fraction to be shown in per cent: an accuracy, a share of wins or of what was found."""
+    return quantity(name) in ("acc", "accuracy", "wins", "precision", "recall")
 
 
 def higher_is_better(name: str) -> bool:
-    return not name.endswith(("loss", "mse", "error"))
+    return not name.endswith(("loss", "mse", "error", "frechet"))
 
 
 def quantity(name: str) -> str:
     """What a metric measures, whatever it was measured on: `acc` of `start/test_acc`."""
     return _words(name)[-1]
+
+
+def capitalised(sentence: str) -> str:
+    return sentence[:1].upper() + sentence[1:]
 
 
 def _words(name: str) -> list[str]:
