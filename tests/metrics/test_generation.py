@@ -11,8 +11,10 @@ from torch import Tensor
 
 from dlhw.metrics import generation
 from dlhw.metrics.generation import (
+    checkerboard,
     chunks,
     class_shares,
+    distances,
     feature_distance,
     frechet_distance,
     nearest_distances,
@@ -134,6 +136,24 @@ def test_precision_and_recall_tell_collapse_from_junk() -> None:
     assert precision_recall(real, real + 100) == (0, 0)
 
 
+@pytest.mark.parametrize("shift", [0, 2.0**30])
+def test_sets_that_repeat_each_other_and_themselves_are_brute_forces_wherever_they_lie(shift: float) -> None:
+    real = torch.randn(60, 100, generator=torch.Generator().manual_seed(0)).double() + shift
+    generated = torch.cat([real[:5].repeat(4, 1), real[5:6].repeat(10, 1), real[6:20] + 0.5])
+    precision, recall = precision_recall(real, generated)
+    assert precision == reference_share(generated.numpy(), real.numpy(), 3)
+    assert recall == reference_share(real.numpy(), generated.numpy(), 3)
+    assert precision_recall(real, real[:2].repeat(10, 1)) == (1, 2 / 60)
+
+
+def test_distances_are_brute_forces_and_0_where_points_coincide() -> None:
+    a = torch.randn(50, 300, generator=torch.Generator().manual_seed(0)).double() + 5
+    b = torch.cat([a[:20], a[:20] + 1e-3])
+    found = distances(a, b)
+    np.testing.assert_allclose(found, cdist(a, b), rtol=1e-6)
+    assert (found[:20, :20].diagonal() == 0).all()
+
+
 @given(num_generated=st.integers(1, 20), num_training=st.integers(1, 30), seed=SEEDS)
 @settings(max_examples=40)
 def test_nearest_images_are_brute_forces(num_generated: int, num_training: int, seed: int) -> None:
@@ -222,3 +242,14 @@ def test_no_neighbour_and_no_number_are_refused() -> None:
         precision_recall(torch.zeros(5, 2), torch.zeros(5, 2), k=0)
     with pytest.raises(ValueError, match="not finite"):
         feature_distance(torch.tensor([[0.0], [1.0], [torch.nan]]), torch.zeros(3, 1))
+
+
+def test_a_checkerboard_is_told_from_flat_and_striped_images() -> None:
+    rows, columns = torch.meshgrid(torch.arange(6), torch.arange(8), indexing="ij")
+    board = ((rows + columns) % 2).double()[None, None]
+    assert checkerboard(board) == pytest.approx(1)  # (1 - 0 - 0 + 1) / 2, squared
+    assert checkerboard(3 * board) == pytest.approx(9)
+    assert checkerboard(torch.full((2, 1, 5, 5), 0.3)) == pytest.approx(0, abs=1e-12)
+    assert checkerboard((rows % 2).double()[None, None]) == 0, "stripes are no checkerboard"
+    noise = torch.randn(400, 1, 9, 9, generator=torch.Generator().manual_seed(0))
+    assert checkerboard(noise) == pytest.approx(1, rel=0.05), "four independent pixels, halved: their variance"

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 CHUNK_BYTES = 2**26  # of a block of distances, and of a block of images in float64
+ROUNDING = 1e-6  # of a point's length: what a matrix product in float64 may make of a distance of 0, and some more
 
 
 def frechet_distance(mean_a: Tensor, cov_a: Tensor, mean_b: Tensor, cov_b: Tensor) -> float:
@@ -69,7 +70,8 @@ def precision_recall(real: Tensor, generated: Tensor, k: int = 3) -> tuple[float
     is high where samples look real, recall where they are as varied as the real ones (Kynkaanniemi et al., 2019,
     "Improved precision and recall metric for assessing generative models", equations 1 and 2).
 
-    Memory: the features in float64 and a block of distances of 64 MiB.
+    Points nearer to each other than a millionth of the set's extent count as one. Memory: the features in float64 and a
+    few blocks of 64 MiB.
 
     Args:
         real, generated: features (num, features) each; the two numbers need not agree, but the measures depend on them.
@@ -80,7 +82,8 @@ def precision_recall(real: Tensor, generated: Tensor, k: int = 3) -> tuple[float
     if k < 1:
         raise ValueError(f"k={k}; there must be at least 1 neighbour")
     check_sets(real, generated, least=k + 1)
-    real, generated = real.double(), generated.double()
+    origin = real[0].double()  # lengths, and so the rounding, are small seen from a member
+    real, generated = real.double() - origin, generated.double() - origin
     real_radii, generated_radii = neighbour_distances(real, k), neighbour_distances(generated, k)
     inside_real = torch.zeros(len(generated), dtype=torch.bool, device=real.device)
     inside_generated = torch.zeros(len(real), dtype=torch.bool, device=real.device)
@@ -102,8 +105,9 @@ def neighbour_distances(points: Tensor, k: int) -> Tensor:
 
 
 def distances(a: Tensor, b: Tensor) -> Tensor:
-    """Euclidean distances (num a, num b), exact where points coincide: by differences, not by a matrix product."""
-    return torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist")
+    """Euclidean distances (num a, num b), 0 where points coincide: by a matrix product, without its rounding there."""
+    between = torch.cdist(a, b, compute_mode="use_mm_for_euclid_dist")
+    return between.masked_fill_(between <= ROUNDING * a.norm(dim=1, keepdim=True), 0)
 
 
 @torch.no_grad()
@@ -158,6 +162,16 @@ def class_shares(predictions: Tensor, num_classes: int) -> Tensor:
     if predictions.min() < 0 or predictions.max() >= num_classes:
         raise ValueError(f"classes must lie in 0..{num_classes - 1}")
     return torch.bincount(predictions, minlength=num_classes).double() / len(predictions)
+
+
+def checkerboard(images: Tensor) -> float:
+    """The mean square of (a - b - c + d) / 2 over all squares ab/cd of neighbouring pixels of images (num, 1, h, w).
+
+    The pattern that transposed convolutions leave where their kernels overlap unevenly (Odena et al., 2016,
+    "Deconvolution and checkerboard artifacts"); only its ratio to that of real images tells anything.
+    """
+    rows = images[..., 1:, :].double() - images[..., :-1, :]
+    return ((rows[..., 1:] - rows[..., :-1]) / 2).square().mean().item()
 
 
 def chunks(num_rows: int, row_length: int) -> Iterator[slice]:
