@@ -9,7 +9,7 @@ from PIL import Image
 
 from dlhw import eigenfaces
 from dlhw.callbacks.range_test import DIVERGED, RangeTest, smoothed
-from dlhw.callbacks.weight_images import load_snapshots
+from dlhw.callbacks.snapshots import load_snapshots
 from dlhw.checkpoints import trained_net
 from tests.helpers import Finished, face_data, small
 
@@ -18,7 +18,7 @@ FACES = [*small("face_autoencoder"), "callbacks.weight_snapshots.every=3", "trai
 
 def test_the_weights_are_kept_at_the_promised_epochs(run_experiment) -> None:
     finished = run_experiment(*FACES)
-    snapshots = load_snapshots(finished.folder)
+    snapshots = load_snapshots(finished.folder / "weights")
     assert list(snapshots) == [0, 3, 6, 7]
     assert {tuple(weights.shape) for weights in snapshots.values()} == {(6, 4096)}
     gram = snapshots[0] @ snapshots[0].T  # before any training: the start's orthonormal basis

@@ -43,18 +43,22 @@ def obtain(cfg: DictConfig, train: Train) -> Path:
 def obtain_references(cfg: DictConfig, train: Train) -> dict[str, Path]:
     """The folders of the finished runs that `cfg.references` names, as `obtain` gives the baseline's.
 
-    Each has the seed, data and device of the run that asks, and its own network and recipe. The keys are the
+    Each has the data and device of the run that asks, its seed where the reference names none of its own, and its own
+    network and recipe. The keys are the
     experiments' names, with the overrides behind them where two references are of one experiment.
 
     Raises:
         UserError: a reference's config is not valid.
     """
-    wanted = [(reference.experiment, reference.get("overrides", [])) for reference in cfg.get("references", [])]
-    counts = Counter(experiment for experiment, _ in wanted)
+    wanted = [
+        (reference.experiment, reference.get("overrides", []), reference.get("seed"))
+        for reference in cfg.get("references", [])
+    ]
+    counts = Counter(experiment for experiment, _, _ in wanted)
     folders = {}
-    for experiment, overrides in wanted:
+    for experiment, overrides, seed in wanted:
         label = experiment if counts[experiment] == 1 else " ".join([experiment, *overrides])
-        spec = run_config(cfg, experiment, overrides, same_net=False)
+        spec = run_config(cfg, experiment, overrides, same_net=False, seed=seed)
         try:
             validate(spec)
         except UserError as error:
@@ -83,13 +87,15 @@ def baseline_config(cfg: DictConfig) -> DictConfig:
     return run_config(cfg, cfg.baseline.experiment, cfg.baseline.overrides, same_net=True)
 
 
-def run_config(cfg: DictConfig, experiment: str, overrides: Sequence[str], *, same_net: bool) -> DictConfig:
+def run_config(
+    cfg: DictConfig, experiment: str, overrides: Sequence[str], *, same_net: bool, seed: int | None = None
+) -> DictConfig:
     """An experiment's own recipe on the data, seed and device of the run that asks for it, and on its network too
-    where `same_net`.
+    where `same_net`; with a `seed` of its own where one is given.
     """
     spec = compose_config([f"experiment={experiment}", *overrides])
     with open_dict(spec):
-        spec.seed, spec.paths = cfg.seed, cfg.paths
+        spec.seed, spec.paths = cfg.seed if seed is None else seed, cfg.paths
         spec.data.update({key: cfg.data[key] for key in cfg.data if key not in RECIPE})
         if same_net:
             spec.model.net = cfg.model.net

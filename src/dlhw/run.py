@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import Callback, ModelCheckpoint, RichProgressBar
@@ -17,7 +18,7 @@ from torch import nn
 from dlhw import baseline, checkpoints
 from dlhw.callbacks.find import callbacks_of, find
 from dlhw.callbacks.progress import EpochLines
-from dlhw.callbacks.recorder import Recorder
+from dlhw.callbacks.recorder import Informed, Recorder
 from dlhw.config import checkpoint_to_resume
 from dlhw.errors import UserError
 from dlhw.facts import chosen_epoch, first_facts, headline, last_facts, measured, summary
@@ -57,8 +58,9 @@ def run(cfg: DictConfig, folder: Path) -> dict[str, Any]:
     record.facts |= first_facts(cfg, folder, data, start.net)
     record.metrics |= start.metrics
     callbacks, recorders = make_callbacks(cfg, folder)
-    for recorder in recorders:
-        recorder.record, recorder.start, recorder.data, recorder.references = record, start, data, references
+    for informed in [*callbacks, *recorders]:
+        if isinstance(informed, Informed):
+            informed.record, informed.start, informed.data, informed.references = record, start, data, references
     trainer = make_trainer(cfg, folder, callbacks)
 
     if not trainer.is_global_zero:
@@ -165,6 +167,8 @@ def attended() -> bool:
 
 def make_trainer(cfg: DictConfig, folder: Path, callbacks: list[Callback]) -> pl.Trainer:
     make: partial[pl.Trainer] = instantiate(cfg.trainer, _partial_=True)
+    # Deterministic algorithms would also fill each new tensor with NaN: a fault finder, for a twentieth of the time
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # set without a stub
     return make(
         profiler=cfg.trainer.profiler or NoProfiler(),
         callbacks=callbacks,

@@ -27,6 +27,9 @@ class MetricsCsv(Checkpoint):
     def __init__(self) -> None:
         self.rows: list[dict[str, float]] = []
 
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        trainer.callback_metrics.clear()  # or an epoch that does not measure a quantity would have an earlier one's
+
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         rate = trainer.optimizers[0].param_groups[0]["lr"]
         measured = {name: value.item() for name, value in sorted(trainer.callback_metrics.items())}

@@ -1,4 +1,4 @@
-"""Callbacks that have something to show when the run is tested."""
+"""Callbacks that know the run they belong to."""
 
 from pathlib import Path
 
@@ -9,13 +9,17 @@ from dlhw.record import Record
 from dlhw.start import Start
 
 
-class Recorder(Callback):
-    """A callback that draws or tabulates at the test; `run` hands it the run's record, start, data and references.
-
-    It joins the trainer after training: a callback that only waits costs every step as much as one that acts.
-    """
+class Informed(Callback):
+    """A callback that `run` hands the run's record, start, data and references."""
 
     record: Record
     start: Start
     data: MemoryData
     references: dict[str, Path]  # folders of the finished runs that this one is compared with, by experiment
+
+
+class Recorder(Informed):
+    """One that draws or tabulates when the run is tested.
+
+    It joins the trainer after training: a callback that only waits costs every step as much as one that acts.
+    """

@@ -1,44 +1,26 @@
 """The weights of an autoencoder's first layer as images, through training."""
 
 import math
-from pathlib import Path
 
 import pytorch_lightning as pl
-import torch
 from matplotlib.figure import Figure
-from pytorch_lightning import Callback
 from torch import Tensor, nn
 
 from dlhw.callbacks.recorder import Recorder
+from dlhw.callbacks.snapshots import Snapshots, load_snapshots
 from dlhw.figures import image_sheet
-from dlhw.files import replacing
 
 MOST_SHOWN = 64  # images on a sheet
 CLIPPED = 0.999  # the quantile of the weights' magnitudes beyond which they are shown black or white
 
 
-class WeightSnapshots(Callback):
-    """Keeps fc1's weights as they were before training, after every `every` epochs and after the last.
+class WeightSnapshots(Snapshots):
+    """Keeps fc1's weights (num_units, num_inputs)."""
 
-    Each is a file of the run's folder, so a resumed run has those before it and overwrites the rest.
-    """
+    folder = "weights"
 
-    def __init__(self, every: int = 10) -> None:
-        self.every = every
-
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if trainer.global_step == 0:
-            self._write(trainer, pl_module, 0)
-
-    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        epoch = trainer.current_epoch + 1
-        if epoch % self.every == 0 or epoch == trainer.max_epochs or trainer.should_stop:
-            self._write(trainer, pl_module, epoch)
-
-    def _write(self, trainer: pl.Trainer, pl_module: pl.LightningModule, epoch: int) -> None:
-        if trainer.is_global_zero:
-            with replacing(Path(trainer.default_root_dir) / "weights" / f"epoch_{epoch:05d}.pt") as file:
-                torch.save(first_weights(pl_module).detach().cpu().clone(), file)
+    def take(self, pl_module: pl.LightningModule) -> Tensor:
+        return first_weights(pl_module).detach().cpu().clone()
 
 
 class WeightSheets(Recorder):
@@ -48,7 +30,7 @@ class WeightSheets(Recorder):
     """
 
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        snapshots = load_snapshots(self.record.folder)
+        snapshots = load_snapshots(self.record.folder / WeightSnapshots.folder)
         if not snapshots or not trainer.is_global_zero:
             return
         num_units = len(next(iter(snapshots.values())))
@@ -84,9 +66,3 @@ def first_weights(module: nn.Module) -> Tensor:
 def last_weights(module: nn.Module) -> Tensor:
     """The weight (num_outputs, num_units) of the last linear layer."""
     return [layer.weight for layer in module.modules() if isinstance(layer, nn.Linear)][-1]
-
-
-def load_snapshots(folder: Path) -> dict[int, Tensor]:
-    """The weights (num_units, num_inputs) by epoch."""
-    files = sorted((folder / "weights").glob("epoch_*.pt"))
-    return {int(file.stem.removeprefix("epoch_")): torch.load(file, weights_only=True) for file in files}
