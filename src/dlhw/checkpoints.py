@@ -3,6 +3,7 @@
 import io
 import json
 import pickle
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,10 +65,14 @@ def check_fits(state: dict[str, Tensor], module: nn.Module, path: Path) -> None:
             )
 
 
-def load_net(path: Path, net: nn.Module) -> nn.Module:
-    """Put the weights of the network that a run trained into `net`."""
-    prefix = "net."
+def load_net(path: Path, net: nn.Module, prefixes: Sequence[str] = ("net.",)) -> nn.Module:
+    """Put the weights of the network that a run trained into `net`.
+
+    Args:
+        prefixes: of the names that its weights have in the checkpoint; the first that occurs there counts.
+    """
     weights = load(path)["state_dict"]
+    prefix = next((prefix for prefix in prefixes if any(name.startswith(prefix) for name in weights)), prefixes[-1])
     state = {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
     check_fits(state, net, path)
     net.load_state_dict(state)
