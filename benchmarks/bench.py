@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import augmentation  # noqa: E402
 import epoch  # noqa: E402
+import gan_step  # noqa: E402
 import landscape  # noqa: E402
 import search  # noqa: E402
 import ste_step  # noqa: E402
@@ -38,6 +39,7 @@ def main() -> None:
     augmentation.main()
     truncation.main()
     landscape.main()
+    gan_step.main([] if is_there("fashion_mnist", "FashionMNIST") else ["data=digits"])
     search.main([] if is_there("fashion_mnist", "FashionMNIST") else ["data=digits"])
 
 

@@ -52,6 +52,9 @@ def small(experiment: str, num_epochs: int = 2) -> list[str]:
         overrides.append("++callbacks.latent_space.num_points=100")
     if "widths" in cfg.model.net:
         overrides += ["model.net.widths=[8,16]", "model.net.num_blocks=1"]
+    if "generator" in cfg.model.net:
+        narrow = "width=4" if "width" in cfg.model.net.generator else "hidden=[24,24]"
+        overrides += [f"model.net.{net}.{narrow}" for net in ("generator", "discriminator")]
     if "corruption" in cfg:
         overrides += ["corruption=[0.5,0.9]", "data.test_share=0.05"]  # two people, restored in many ways
     if "rank" in cfg:

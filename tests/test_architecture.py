@@ -110,7 +110,7 @@ def test_there_is_no_circle() -> None:
     assert done == graph.keys()
 
 
-@pytest.mark.parametrize("module", ["dlhw", "dlhw.cli", "dlhw.config", "dlhw.schema"])
+@pytest.mark.parametrize("module", ["dlhw", "dlhw.cli", "dlhw.config", "dlhw.generate", "dlhw.schema"])
 def test_what_answers_at_once_imports_nothing_heavy(module: str) -> None:
     code = f"import sys, {module}; print([m for m in ('torch', 'pandas', 'matplotlib') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)

@@ -10,6 +10,7 @@ from tests.helpers import error_line
 FACES = ("experiment=face_autoencoder", "data=synthetic_faces")
 DENOISING = ("experiment=face_denoising", "data=synthetic_faces")
 STE = ("experiment=svd_ste", "data=digits")
+GAN = ("experiment=gan_dense", "data=digits")
 LANDSCAPE = ("experiment=loss_landscape", "data=digits")
 WHOLE = "must be a whole number of at least 1, or full"
 
@@ -108,6 +109,24 @@ WRONG: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "clipping that binds networks to each other": (
         (*LANDSCAPE, "inits=2", "trainer.gradient_clip_val=1"),
         ("trainer.gradient_clip_val=1.0: must be null with inits=2",),
+    ),
+    "no noise to make images from": ((*GAN, "latent=0"), ("latent=0:", "greater than or equal to 1")),
+    "a batch that BatchNorm cannot normalise": ((*GAN, "data.batch_size=1"), ("data.batch_size=1: must be 2 or more",)),
+    "an option that no GAN has": ((*GAN, "model.emma=0.9"), ("unknown key 'model.emma'", "did you mean model.ema")),
+    "an average of nothing new": ((*GAN, "model.ema=1"), ("model.ema=1:", "less than 1")),
+    "labels that have changed sides": ((*GAN, "model.real_label=0.3"), ("model.real_label=0.3:", "greater than 0.5")),
+    "negative instance noise": ((*GAN, "model.instance_noise=-1"), ("model.instance_noise=-1:", "equal to 0")),
+    "a generator without hidden layers": (
+        (*GAN, "model.net.generator.hidden=[]"),
+        ("model.net.generator.hidden=[]:", "at least 1"),
+    ),
+    "a generator of garments on faces": (
+        ("experiment=gan_dense", "data=synthetic_faces"),
+        ("data=synthetic_faces: gan_dense makes images of 28 x 28", "data=fashion_mnist"),
+    ),
+    "gradients of two optimizers clipped": (
+        (*GAN, "trainer.gradient_clip_val=1"),
+        ("trainer.gradient_clip_val=1.0: must be null for a GAN",),
     ),
     "data folder missing": (
         ("experiment=svd_ste", "data.root={tmp}/nothing"),

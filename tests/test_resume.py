@@ -29,6 +29,16 @@ DROP = [*small("lr_drop", num_epochs=5), *KILLABLE, "scheduler.patience=2", "sch
 # The rate found before training, the weights kept on the way
 FACES = [*small("face_autoencoder", num_epochs=5), *KILLABLE, "callbacks.weight_snapshots.every=2"]
 DENOISING = [*small("face_denoising", num_epochs=4), *KILLABLE, "references=[]"]
+# Two optimizers, two schedules, an average, spectral vectors, dropout, noise: and a judge trained before
+GAN = [
+    *small("gan_dense", num_epochs=4),
+    *KILLABLE,
+    "model.instance_noise=0.1",
+    "model.net.discriminator.spectral_norm=true",
+    "model.net.discriminator.dropout=0.2",
+    "callbacks.sample_quality.every=2",
+]
+CONV_GAN = [*small("gan_conv", num_epochs=3), *KILLABLE]
 STE = ["experiment=svd_ste", *SMALL_SVD, *KILLABLE, "trainer.max_epochs=4", "optimizer.lr=0.01"]
 
 
@@ -58,6 +68,8 @@ def assert_same(one: Finished, other: Finished) -> None:
         ("lr_drop", DROP, 35, 3),
         ("face_autoencoder", FACES, 25, 2),
         ("face_denoising", DENOISING, 25, 2),
+        ("gan_dense", GAN, 50, 2),  # Lightning counts both optimizers' steps
+        ("gan_conv", CONV_GAN, 30, 1),
     ],
     ids=[
         "mnist_mlp",
@@ -68,6 +80,8 @@ def assert_same(one: Finished, other: Finished) -> None:
         "after the learning rate dropped",
         "face_autoencoder",
         "face_denoising",
+        "gan_dense",
+        "gan_conv",
     ],
 )
 def test_killed_and_resumed(

@@ -69,6 +69,7 @@ Natural = Annotated[int, Field(ge=0, strict=True)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, lt=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**32, strict=True)]
 
 
 class Strict(BaseModel):
@@ -106,7 +107,8 @@ def class_name(section: Any) -> str:
 
 
 AUGMENTATIONS = ("Affine", "Mirror", "Chain")
-TAGS = (*AUGMENTATIONS, "ImageData", "FaceData", "MLP", "Autoencoder", "Net")  # of the unions, no keys of a config
+NETS = ("MLP", "Autoencoder", "Adversaries", "Net")
+TAGS = (*AUGMENTATIONS, "ImageData", "FaceData", *NETS)  # of the unions, no keys of a config
 Augment = Annotated[
     Annotated[Affine, Tag("Affine")] | Annotated[Mirror, Tag("Mirror")] | Annotated[Chain, Tag("Chain")],
     Discriminator(
@@ -173,6 +175,27 @@ class Autoencoder(Net):
     output: Annotated[str, one_of(*OUTPUTS)]
 
 
+class GeneratorNet(Net):
+    latent: Count
+    hidden: Annotated[list[Count], Field(min_length=1)] = [1]
+    width: Count = 1
+    dcgan: bool
+
+
+class DiscriminatorNet(Net):
+    hidden: Annotated[list[Count], Field(min_length=1)] = [1]
+    width: Count = 1
+    dropout: Share
+    spectral_norm: bool
+    dcgan: bool
+
+
+class Adversaries(Strict):
+    target: str = Field(alias="_target_")
+    generator: GeneratorNet
+    discriminator: DiscriminatorNet
+
+
 def known_class(*names: str, default: str) -> Any:
     """Tells which of a union's classes a section is for: the one that its `_target_` names, or else the default."""
     return Discriminator(lambda section: class_name(section) if class_name(section) in names else default)
@@ -183,9 +206,18 @@ class Model(Open):
     low: Share = 0.0
     high: Share = 0.0
     objective: Annotated[str, one_of("mse", "log_mse")] = "mse"
+    discriminator_lr: Positive | None = None
+    real_label: Annotated[float, Field(gt=0.5, le=1)] = 1.0
+    fake_label: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
+    instance_noise: NonNegative = 0.0
+    ema: Share = 0.0
+    channels_last: bool = False
     net: Annotated[
-        Annotated[MLP, Tag("MLP")] | Annotated[Autoencoder, Tag("Autoencoder")] | Annotated[Net, Tag("Net")],
-        known_class("MLP", "Autoencoder", default="Net"),
+        Annotated[MLP, Tag("MLP")]
+        | Annotated[Autoencoder, Tag("Autoencoder")]
+        | Annotated[Adversaries, Tag("Adversaries")]
+        | Annotated[Net, Tag("Net")],
+        known_class(*NETS, default="Net"),
     ]
 
 
@@ -208,11 +240,14 @@ class Baseline(Strict):
 class Reference(Strict):
     experiment: Annotated[str, PlainValidator(experiment)]
     overrides: list[str] = []
+    seed: Seed | None = None  # None: that of the run which asks
 
 
 class Sweep(Strict):
     x: str | None
     y: Annotated[list[str], Field(min_length=1)]
+    history: list[str] = []
+    pictures: list[str] = []
 
 
 class RunConfig(Strict):
@@ -247,7 +282,7 @@ class RunConfig(Strict):
     projection: Annotated[str, one_of("subspace", "exact")] = "subspace"
     # what every run has
     name: str
-    seed: Annotated[int, Field(ge=0, lt=2**32, strict=True)]
+    seed: Seed
     resume: str | None
     ckpt_path: str | None
     test: bool = True
@@ -287,6 +322,7 @@ def validate(cfg: DictConfig) -> None:
         raise UserError(first_line(error)) from error
     check_ranks(config)
     check_latent(config)
+    check_adversaries(config)
     check_corruption(config)
     check_rate(config)
     check_drop(config)
@@ -324,10 +360,32 @@ def check_ranks(config: RunConfig) -> None:
 
 def check_latent(config: RunConfig) -> None:
     """A code of more numbers than the image has pixels keeps all of it."""
+    if not isinstance(config.model.net, Autoencoder):
+        return
     if config.latent is not None and config.latent > config.data.num_features:
         raise UserError(
             f"latent={config.latent}: larger than the image's {config.data.num_features} pixels; "
             f"must be 1 to {config.data.num_features}"
+        )
+
+
+def check_adversaries(config: RunConfig) -> None:
+    """A generator with BatchNorm needs batches of two or more, images of its own size, and an optimizer a network."""
+    if not isinstance(config.model.net, Adversaries):
+        return
+    if config.data.batch_size < 2:
+        raise UserError(
+            "data.batch_size=1: must be 2 or more; the generator's BatchNorm normalises by the batch's statistics"
+        )
+    if config.data.num_features != 784:
+        raise UserError(
+            f"data={config.data.dataset}: {config.name} makes images of 28 x 28, and these have "
+            f"{config.data.num_features} pixels; choose data=fashion_mnist, mnist, digits or npz"
+        )
+    if config.trainer.gradient_clip_val is not None:
+        raise UserError(
+            f"trainer.gradient_clip_val={config.trainer.gradient_clip_val}: must be null for a GAN, whose two "
+            "optimizers Lightning does not clip for"
         )
 
 

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 # Okabe and Ito (2008), distinguishable with every common colour vision deficiency; their yellow is left out,
 # being too pale for a line on white. Markers say the same a second time.
@@ -22,6 +23,8 @@ MANY_COLOURS = (*PALETTE, "#882255", "#999933", "#332288")
 MANY_MARKERS = (*MARKERS, "<", "*", ">")
 MUTED = "#5f6670"
 DPI = 160
+# Of a line that others are compared with
+REFERENCE: dict[str, Any] = {"color": MUTED, "linestyle": ":", "linewidth": 1.3, "zorder": 1}
 
 STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",  # ships with matplotlib: the same figure on every machine
@@ -122,3 +125,13 @@ def put_below(figure: Figure, entries: Mapping[str, Artist]) -> None:
 
 def _is_reference(entry: Artist) -> bool:
     return isinstance(entry, Line2D) and entry.get_linestyle() in ("--", ":")
+
+
+def count_epochs(axes: Axes) -> None:
+    """Ticks of a horizontal axis of epochs, at whole round numbers."""
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8, steps=[1, 2, 5, 10]))
+
+
+def look(index: int) -> dict[str, Any]:
+    """Colour and marker of the line at place `index`."""
+    return {"color": PALETTE[index % len(PALETTE)], "marker": MARKERS[index % len(MARKERS)], "markersize": 5}

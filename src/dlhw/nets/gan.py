@@ -162,6 +162,21 @@ class ConvDiscriminator(nn.Module):
         return self.layers(images).squeeze(1)
 
 
+Generator = DenseGenerator | ConvGenerator
+Discriminator = DenseDiscriminator | ConvDiscriminator
+
+
+class Adversaries(nn.Module):
+    """A generator and the discriminator it is trained against; forward: noise (batch, latent) to logits (batch,)."""
+
+    def __init__(self, generator: Generator, discriminator: Discriminator) -> None:
+        super().__init__()
+        self.generator, self.discriminator = generator, discriminator
+
+    def forward(self, noise: Tensor) -> Tensor:
+        return self.discriminator(self.generator(noise))
+
+
 def doubling(num_inputs: int, num_outputs: int, bias: bool = True) -> nn.ConvTranspose2d:
     """To exactly twice the height and width, as the output padding settles."""
     return nn.ConvTranspose2d(num_inputs, num_outputs, 5, stride=2, padding=2, output_padding=1, bias=bias)
