@@ -102,3 +102,16 @@ def test_one_sweep_over_both_has_one_report(train, outputs: Path) -> None:
     page = (folder / "report.html").read_text()
     assert "gan_conv, seed=1" in page
     assert page.count("100 samples of one fixed noise") >= 4
+
+
+def test_bf16_autocast_trains_as_float32_does(finished: Finished, run_experiment) -> None:
+    half = run_experiment(
+        *small("gan_dense", num_epochs=3), "callbacks.sample_quality.every=2", "model.ema=0.5",
+        "trainer.precision=bf16-mixed",
+    )  # fmt: skip
+    assert half.results["precision"] == "bf16-mixed"
+    assert all(value.dtype == torch.float32 for value in half.weights().values() if value.is_floating_point())
+    assert half.rows[-1]["train/discriminator_loss"] != finished.rows[-1]["train/discriminator_loss"]
+    for name in ("train/discriminator_loss", "train/generator_loss", "val/small_cnn_frechet"):
+        one, other = float(half.rows[-1][name]), float(finished.rows[-1][name])
+        assert one == pytest.approx(other, rel=0.05), name

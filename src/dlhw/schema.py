@@ -230,6 +230,7 @@ class Trainer(Open):
     max_epochs: Natural
     gradient_clip_val: Positive | None
     devices: int | str
+    strategy: str = "auto"
 
 
 class Baseline(Strict):
@@ -386,6 +387,11 @@ def check_adversaries(config: RunConfig) -> None:
         raise UserError(
             f"trainer.gradient_clip_val={config.trainer.gradient_clip_val}: must be null for a GAN, whose two "
             "optimizers Lightning does not clip for"
+        )
+    if "ddp" in config.trainer.strategy:
+        raise UserError(
+            f"trainer.strategy={config.trainer.strategy}: a GAN trains in one process; its two steps would not be "
+            "averaged over several (trainer=auto, cpu or gpu)"
         )
 
 

@@ -145,7 +145,7 @@ class QualityReport(Recorder):
         self.record.metrics["test/nearest"] = (nearest.median() / usual.median()).item()
         self.record.metrics["test/memorised"] = (nearest < usual.min()).double().mean().item()
         closest = nearest.argsort()[:NUM_PAIRS]
-        title = "The samples that lie nearest to a training image, and that image"
+        title = "Samples nearest to a training image, and that image"
         figure = pairs_sheet(
             samples[closest, 0].cpu().numpy(), training[places[closest], 0].cpu().numpy(),
             [f"{distance:.2f}" for distance in nearest[closest].tolist()], title=title, data_name=self.data.title,

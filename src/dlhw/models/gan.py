@@ -48,8 +48,9 @@ class Gan(LeanModule):
             it falls linearly and would be 0 after the last (Sonderby et al., 2017, "Amortised MAP inference for image
             super-resolution", section 3.2).
         ema: decay a step of the exponential moving average of the generator that samples are drawn from (Yazici et
-            al., 2019, "The unusual effectiveness of averaging in GAN training"), rising to it over the first steps;
-            0: samples come from the generator as it is.
+            al., 2019, "The unusual effectiveness of averaging in GAN training"); (1 + n) / (10 + n) after n steps where
+            that is less, so that the average reaches back over about the last tenth of them. 0: samples come from the
+            generator as it is.
         channels_last: keep both networks in the memory format that convolutions may be faster in.
     """
 
