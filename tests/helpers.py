@@ -7,6 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.text import Text
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
@@ -105,6 +109,18 @@ class Finished:
 
     def weights(self, name: str = "last") -> dict[str, Tensor]:
         return torch.load(self.folder / "checkpoints" / f"{name}.ckpt", weights_only=True)["state_dict"]
+
+
+def texts(figure: Figure) -> list[str]:
+    """Every word that a reader of a figure sees."""
+    found = [text.get_text() for text in figure.findobj(Text) if text.get_visible()]
+    return [text.replace(r"\$", "$") for text in found]
+
+
+def named(axes: Axes, label: str) -> Line2D:
+    """The only line with that label."""
+    (line,) = [line for line in axes.lines if line.get_label() == label]
+    return line
 
 
 def learned(rows: list[dict[str, str]]) -> list[dict[str, str]]:

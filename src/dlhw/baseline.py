@@ -44,8 +44,8 @@ def obtain_references(cfg: DictConfig, train: Train) -> dict[str, Path]:
     """The folders of the finished runs that `cfg.references` names, as `obtain` gives the baseline's.
 
     Each has the data and device of the run that asks, its seed where the reference names none of its own, and its own
-    network and recipe. The keys are the
-    experiments' names, with the overrides behind them where two references are of one experiment.
+    network and recipe. The keys are the experiments' names, with the overrides behind them where two references are of
+    one experiment.
 
     Raises:
         UserError: a reference's config is not valid.

@@ -175,19 +175,21 @@ class Autoencoder(Net):
     output: Annotated[str, one_of(*OUTPUTS)]
 
 
-class GeneratorNet(Net):
-    latent: Count
+class Adversary(Net):
+    """A dense one has hidden widths, a convolutional one a width of its maps."""
+
     hidden: Annotated[list[Count], Field(min_length=1)] = [1]
     width: Count = 1
     dcgan: bool
 
 
-class DiscriminatorNet(Net):
-    hidden: Annotated[list[Count], Field(min_length=1)] = [1]
-    width: Count = 1
+class GeneratorNet(Adversary):
+    latent: Count
+
+
+class DiscriminatorNet(Adversary):
     dropout: Share
     spectral_norm: bool
-    dcgan: bool
 
 
 class Adversaries(Strict):

@@ -25,6 +25,7 @@ from dlhw.figures import (
 from dlhw.figures.sample_quality import _apart
 from dlhw.figures.style import PALETTE
 from dlhw.record import Record
+from tests.helpers import named, texts
 
 LOOK = {"title": "a title", "data_name": "costs $5 and $6 _a_"}
 RNG = np.random.default_rng(0)
@@ -39,17 +40,6 @@ HISTORY = {
     "lr": [1e-3, 1e-3, 1e-3],
 }
 CLASSES = ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"]
-
-
-def texts(figure):
-    """Every word a reader sees."""
-    found = [text.get_text() for text in figure.findobj(mpl.text.Text) if text.get_visible()]
-    return [text.replace(r"\$", "$") for text in found]
-
-
-def named(axes, label):
-    (line,) = [line for line in axes.lines if line.get_label() == label]
-    return line
 
 
 def references(axes):

@@ -24,21 +24,11 @@ from dlhw.figures import (
 )
 from dlhw.figures.latent import NAME, _spread
 from dlhw.figures.style import MANY_COLOURS, MANY_MARKERS, new_figure
+from tests.helpers import named, texts
 
 LOOK = {"title": "a title", "data_name": "costs $5 and $6 _a_"}
 PASTED = " (pasted)"
 RNG = np.random.default_rng(0)
-
-
-def texts(figure):
-    """Every word a reader sees."""
-    found = [text.get_text() for text in figure.findobj(mpl.text.Text) if text.get_visible()]
-    return [text.replace(r"\$", "$") for text in found]
-
-
-def named(axes, label):
-    (line,) = [line for line in axes.lines if line.get_label() == label]
-    return line
 
 
 def shown(figure, tmp_path):

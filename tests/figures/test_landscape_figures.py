@@ -1,17 +1,13 @@
-import matplotlib as mpl
 import numpy as np
 import pytest
 
 from dlhw.figures import loss_contours, loss_surface, plane_against_truth, save_figure
+from tests.helpers import texts
 
 X, Y = np.linspace(-2, 3, 6), np.linspace(-1, 1, 5)
 BOWL = 1 + X[None] ** 2 + Y[:, None] ** 2
 PATHS = {"a": [[-1, 0.5, 2.25], [0, 0, 1]], "costs $5 and $6": [[2, 0.5, 5.25], [1, 0, 2], [0.5, 0, 1.25]]}
 LOOK = {"axis_labels": ("one", "two"), "title": "a title", "data_name": "MNIST, $9"}
-
-
-def texts(figure):
-    return [text.get_text().replace(r"\$", "$") for text in figure.findobj(mpl.text.Text) if text.get_visible()]
 
 
 @pytest.mark.parametrize("draw", [loss_surface, loss_contours])

@@ -55,29 +55,24 @@ class QualityReport(Recorder):
         judge = Judge.of_folder(self.references[self.judge_name], pl_module.device)
         real = self.data.inputs("test")[: self.num_samples]
         samples = made(pl_module, len(real))
-        found = self._judge_all(judge, pl_module, real, samples)
-        self._tabulate(judge, found, len(real))
+        real_features = judge.features(real)
+        own = f"{self.record.facts['experiment']}, epoch {len(epochs_of(trainer).rows)}"
+        sets = {own: samples} | self._sets_beside(own, pl_module, len(real))
+        found = {name: self._quality(judge, real_features, images) for name, images in sets.items()}
+        self._tabulate(judge, found, own, len(real))
         self._draw_course(trainer, judge, found)
-        self._draw_classes(judge, found)
+        real_shares = class_shares(judge.classes(real_features), judge.num_classes)
+        self._draw_classes(judge, {"test images": real_shares, "samples": found[own].shares}, own)
         self._look_for_copies(samples, real)
         self.record.metrics["test/checkerboard"] = checkerboard(samples) / checkerboard(real)
 
-    def _judge_all(self, judge: Judge, module: Gan, real: Tensor, samples: Tensor) -> dict[str, Quality]:
-        """Each set's quality by its name, this run's samples first."""
-        sets = {self._own_name(): samples}
-        if module.average is not None:
-            sets[f"{self._own_name()}, not averaged"] = made(module, len(real), module.net.generator)
+    def _sets_beside(self, own: str, module: Gan, num: int) -> dict[str, Tensor]:
+        """The images that samples are compared with, by name: the anchors, and what the generator makes by itself."""
         images, labels = self.data.inputs("train"), self.data.parts["train"][1]
-        sets |= anchors(images, labels, len(real), seeded(images.device, STREAM))
-        real_features = judge.features(real)
-        self.real_shares = class_shares(judge.classes(real_features), judge.num_classes)
-        return {name: self._quality(judge, real_features, made_ones) for name, made_ones in sets.items()}
-
-    def _own_name(self) -> str:
-        return f"{self.record.facts['experiment']}, epoch {self.epoch}"
-
-    def on_test_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self.epoch = len(epochs_of(trainer).rows)
+        sets = anchors(images, labels, num, seeded(images.device, STREAM))
+        if module.average is not None:
+            sets[f"{own}, not averaged"] = made(module, num, module.net.generator)
+        return sets
 
     def _quality(self, judge: Judge, real: Tensor, images: Tensor) -> Quality:
         features = judge.features(images)
@@ -86,8 +81,8 @@ class QualityReport(Recorder):
         shares = class_shares(judge.classes(features), judge.num_classes)
         return Quality(feature_distance(real, features), precision, recall, shares)
 
-    def _tabulate(self, judge: Judge, found: dict[str, Quality], num: int) -> None:
-        own = found[self._own_name()]
+    def _tabulate(self, judge: Judge, found: dict[str, Quality], name: str, num: int) -> None:
+        own = found[name]
         self.record.metrics |= {
             f"test/{judge.name}_frechet": own.frechet,
             f"test/{judge.name}_precision": own.precision,
@@ -128,12 +123,11 @@ class QualityReport(Recorder):
         )
         self.record.add_figure(figure, "quality", title, caption)
 
-    def _draw_classes(self, judge: Judge, found: dict[str, Quality]) -> None:
+    def _draw_classes(self, judge: Judge, shares: dict[str, Tensor], own: str) -> None:
         title = "Classes that the judge reads"
-        shares = {"test images": self.real_shares, "samples": found[self._own_name()].shares}
         figure = share_bars(
             {name: values.tolist() for name, values in shares.items()}, self.data.class_names, title=title,
-            data_name=f"{self._own_name()}, trained on {self.data.title}",
+            data_name=f"{own}, trained on {self.data.title}",
         )  # fmt: skip
         self.record.add_figure(figure, "classes", title, f"The share of images read as each class by {judge.title}.")
 

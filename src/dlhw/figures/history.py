@@ -3,10 +3,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from dlhw.figures.log_axis import round_ticks
-from dlhw.figures.style import MANY_COLOURS, MARKERS, heading, legend_below, new_figure, plain, styled
+from dlhw.figures.style import MANY_COLOURS, MARKERS, count_epochs, heading, legend_below, new_figure, plain, styled
 
 Point = tuple[float, float, float | None]  # epoch, mean, standard deviation
 MARKED = 25  # points of a line, at most; more would run into one another
@@ -39,7 +38,7 @@ def metric_by_epoch(
         axes.set_ylim(bottom=0.9 * min(ends))
         round_ticks(axes.yaxis)
     axes.set(xlabel="epoch", ylabel=plain(ylabel))
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8, steps=[1, 2, 5, 10]))
+    count_epochs(axes)
     heading(axes, title, data_name)
     legend_below(figure, [axes])
     return figure

@@ -14,9 +14,9 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from dlhw.data.loader import seeded
+from dlhw.data.memory import MemoryData
 from dlhw.errors import UserError
-from dlhw.lean import LeanModule
-from dlhw.models.epoch_sums import EpochSums
+from dlhw.models.epoch_module import EpochModule
 from dlhw.models.one_net import decay_matrices_only
 from dlhw.nets.gan import Adversaries
 
@@ -25,7 +25,7 @@ Batch = tuple[Tensor, Tensor]  # images (batch, 1, height, width) in 0..1, label
 EVALUATION_STREAM = 4  # of the random streams, the one of the noise that validation and test fakes come from
 
 
-class Gan(LeanModule):
+class Gan(EpochModule):
     """Generative adversarial training (Goodfellow et al., 2014) with the generator's loss that does not saturate.
 
     For each batch of B images: B fakes, made without gradients; the 2B images in random order, on which the
@@ -68,16 +68,13 @@ class Gan(LeanModule):
         ema: float = 0.0,
         channels_last: bool = False,
     ) -> None:
-        super().__init__()
+        super().__init__(optimizer, scheduler, val_splits)
         self.automatic_optimization = False
         self.net = net.to(memory_format=torch.channels_last) if channels_last else net
-        self.make_optimizer, self.make_scheduler = optimizer, scheduler
-        self.val_splits = val_splits
         self.discriminator_lr = discriminator_lr
         self.real_label, self.fake_label, self.instance_noise = real_label, fake_label, instance_noise
         self.ema = ema
         self.average = copy.deepcopy(net.generator).requires_grad_(False) if ema else None
-        self.sums = EpochSums()
 
     @property
     def sampler(self) -> nn.Module:
@@ -97,11 +94,11 @@ class Gan(LeanModule):
         return images
 
     def on_fit_start(self) -> None:
-        loader = self.trainer.datamodule.train_dataloader()  # type: ignore[attr-defined]
-        num_images = len(loader.tensors[0])
-        if num_images % loader.batch_size == 1 or loader.batch_size == 1:
+        data: MemoryData = self.trainer.datamodule  # type: ignore[attr-defined]
+        num_images = data.passes * len(data.parts["train"][0])
+        if num_images % data.batch_size == 1 or data.batch_size == 1:
             raise UserError(
-                f"data.batch_size={loader.batch_size}: a batch of the {num_images:,} training images would hold a "
+                f"data.batch_size={data.batch_size}: a batch of the {num_images:,} training images would hold a "
                 "single one, which BatchNorm cannot normalise; choose another size, 2 or more"
             )
 
@@ -161,9 +158,6 @@ class Gan(LeanModule):
             else:
                 kept.copy_(new)
 
-    def on_train_epoch_end(self) -> None:
-        self._log("train")
-
     def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
         self._evaluate(self.val_splits[dataloader_idx], batch[0], batch_idx)
 
@@ -179,16 +173,6 @@ class Gan(LeanModule):
         is_real = torch.arange(len(logits), device=real.device) < len(real)
         loss = F.binary_cross_entropy_with_logits(logits, is_real.float())
         self.sums.add(split, len(real), discriminator_loss=loss, **scores_of(logits, is_real))
-
-    def on_validation_epoch_end(self) -> None:
-        for split in self.val_splits:
-            self._log(split)
-
-    def on_test_epoch_end(self) -> None:
-        self._log("test")
-
-    def _log(self, split: str) -> None:
-        self.log_dict(self.sums.pop(split), sync_dist=True)
 
     def configure_optimizers(self) -> Any:
         generator = self.make_optimizer(decay_matrices_only(self.net.generator))

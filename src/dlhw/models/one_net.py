@@ -7,8 +7,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
-from dlhw.lean import LeanModule
-from dlhw.models.epoch_sums import EpochSums
+from dlhw.models.epoch_module import EpochModule
 
 
 def decay_matrices_only(net: nn.Module) -> list[dict[str, Any]]:
@@ -18,7 +17,7 @@ def decay_matrices_only(net: nn.Module) -> list[dict[str, Any]]:
     return [{"params": matrices}, {"params": vectors, "weight_decay": 0.0}]
 
 
-class OneNet(LeanModule):
+class OneNet(EpochModule):
     """Trains a network by an optimizer and a schedule, and logs what its steps put into `sums`, one value an epoch.
 
     A subclass says what a step is.
@@ -37,17 +36,14 @@ class OneNet(LeanModule):
         scheduler: Callable[..., LRScheduler] | None = None,
         val_splits: tuple[str, ...] = ("val",),
     ) -> None:
-        super().__init__()
+        super().__init__(optimizer, scheduler, val_splits)
         self.net = net
-        self.make_optimizer, self.make_scheduler = optimizer, scheduler
-        self.val_splits = val_splits
-        self.sums = EpochSums()
 
     def forward(self, x: Tensor) -> Tensor:
         return self.net(x)
 
     def on_train_epoch_end(self) -> None:
-        self._log("train")
+        super().on_train_epoch_end()
         scheduler = self.lr_schedulers()
         if isinstance(scheduler, ReduceLROnPlateau):
             scheduler.step(self.trainer.callback_metrics["train/loss"])
@@ -58,16 +54,6 @@ class OneNet(LeanModule):
         """
         if not isinstance(scheduler, ReduceLROnPlateau):
             super().lr_scheduler_step(scheduler, metric)
-
-    def on_validation_epoch_end(self) -> None:
-        for split in self.val_splits:
-            self._log(split)
-
-    def on_test_epoch_end(self) -> None:
-        self._log("test")
-
-    def _log(self, split: str) -> None:
-        self.log_dict(self.sums.pop(split), sync_dist=True)
 
     def configure_optimizers(self) -> Any:
         optimizer = self.make_optimizer(decay_matrices_only(self))
