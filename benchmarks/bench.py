@@ -18,6 +18,7 @@ import epoch  # noqa: E402
 import gan_step  # noqa: E402
 import landscape  # noqa: E402
 import search  # noqa: E402
+import speech_batches  # noqa: E402
 import ste_step  # noqa: E402
 import torch  # noqa: E402
 import truncation  # noqa: E402
@@ -40,6 +41,8 @@ def main() -> None:
     truncation.main()
     landscape.main()
     gan_step.main([] if is_there("fashion_mnist", "FashionMNIST") else ["data=digits"])
+    recordings = Path(os.environ.get("DLHW_DATA_DIR", "data")) / "speech" / "manifest.csv"
+    speech_batches.main(["data=speech"] if recordings.is_file() else ["data=synthetic_speech"])
     search.main([] if is_there("fashion_mnist", "FashionMNIST") else ["data=digits"])
 
 

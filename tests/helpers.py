@@ -17,13 +17,22 @@ from torch import Tensor
 from dlhw.config import compose_config
 from dlhw.data.faces import FaceData
 from dlhw.data.images import ImageData
+from dlhw.data.speech import SpeechData
 
 ROOT = Path(__file__).resolve().parents[1]
 
 # Ten steps an epoch, whatever the recipes say
 DIGITS = ["data=digits", "data.passes=1", "data.batch_size=128"]
 FACES = ["data=synthetic_faces", "data.passes=1"]
-TITLES = {"digits": "digits (8x8, enlarged)", "synthetic_faces": "synthetic faces (generated)"}
+SOUND = [
+    "data.num_speakers=4", "data.sentences_per_speaker=2", "data.noises_per_sentence=2", "data.test_noises=2",
+]  # fmt: skip
+EMBEDDED = {"faces": FACES, "synthetic_speech": SOUND}  # others are of 28 x 28 images
+TITLES = {
+    "digits": "digits (8x8, enlarged)",
+    "synthetic_faces": "synthetic faces (generated)",
+    "synthetic_speech": "synthetic speech (generated)",
+}
 # A baseline that learns something in a second
 BASELINE = (
     'baseline.overrides=["trainer.max_epochs=3","optimizer=adam","optimizer.lr=0.005","optimizer.weight_decay=0",'
@@ -42,7 +51,7 @@ KILLABLE = ["+callbacks.kill._target_=tests.kill.KillAtStep"]
 def small(experiment: str, num_epochs: int = 2) -> list[str]:
     """Overrides that make an experiment run in seconds: embedded data, a narrow network, few epochs."""
     cfg = compose_config([f"experiment={experiment}"])
-    overrides = [f"experiment={experiment}", *(FACES if cfg.data.dataset == "faces" else DIGITS)]
+    overrides = [f"experiment={experiment}", *EMBEDDED.get(cfg.data.dataset, DIGITS)]
     hidden = cfg.model.net.get("hidden", [])
     if hidden and max(hidden) > 100:
         overrides.append(f"model.net.hidden={[48] * len(hidden)}")
@@ -59,6 +68,10 @@ def small(experiment: str, num_epochs: int = 2) -> list[str]:
     if "generator" in cfg.model.net:
         narrow = "width=4" if "width" in cfg.model.net.generator else "hidden=[24,24]"
         overrides += [f"model.net.{net}.{narrow}" for net in ("generator", "discriminator")]
+    if "cell" in cfg:
+        overrides.append("units=16")
+    if cfg.callbacks.get("denoising_report"):
+        overrides.append("callbacks.denoising_report.snrs=[5.0]")
     if "corruption" in cfg:
         overrides += ["corruption=[0.5,0.9]", "data.test_share=0.05"]  # two people, restored in many ways
     if "rank" in cfg:
@@ -158,5 +171,17 @@ def face_data(**settings: Any) -> FaceData:
         "test_share": 0.2, "split_seed": 0, "num_features": 4096, "batch_size": 64, "eval_batch_size": 2000,
     }  # fmt: skip
     data = FaceData(**(defaults | settings))
+    data.setup()
+    return data
+
+
+def speech_data(**settings: Any) -> SpeechData:
+    """A data module of speech in noise, set up; of generated ones where nothing else is said."""
+    defaults: dict[str, Any] = {
+        "dataset": "synthetic_speech", "num_speakers": 4, "sentences_per_speaker": 3, "num_features": 513,
+        "split_seed": 0, "batch_size": 4, "eval_batch_size": 4, "noises_per_sentence": 3, "test_noises": 2,
+        "train_snr": (-5.0, 10.0), "snr": 0.0, "fresh": True, "truncate": None, "memory_gib": 4.0,
+    }  # fmt: skip
+    data = SpeechData(**(defaults | settings))
     data.setup()
     return data

@@ -11,6 +11,8 @@ FACES = ("experiment=face_autoencoder", "data=synthetic_faces")
 DENOISING = ("experiment=face_denoising", "data=synthetic_faces")
 STE = ("experiment=svd_ste", "data=digits")
 GAN = ("experiment=gan_dense", "data=digits")
+PATCHES = ("experiment=patch_lstm", "data=digits")
+SPEECH = ("experiment=ibm_denoiser", "data=synthetic_speech")
 LANDSCAPE = ("experiment=loss_landscape", "data=digits")
 WHOLE = "must be a whole number of at least 1, or full"
 
@@ -128,6 +130,72 @@ WRONG: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "gradients of two optimizers clipped": (
         (*GAN, "trainer.gradient_clip_val=1"),
         ("trainer.gradient_clip_val=1.0: must be null for a GAN",),
+    ),
+    "unknown cell": ((*PATCHES, "cell=lsmt"), ("cell=lsmt:", "did you mean lstm")),
+    "no recurrent layer": ((*PATCHES, "layers=0"), ("layers=0:", "greater than or equal to 1")),
+    "no unit": ((*PATCHES, "units=0"), ("units=0:", "greater than or equal to 1")),
+    "unknown distance": ((*PATCHES, "distance=mes"), ("distance=mes:", "did you mean mse")),
+    "unknown feedback": ((*PATCHES, "model.feedback=samples"), ("model.feedback=samples:", "did you mean sample")),
+    "own predictions with a negative weight": ((*PATCHES, "model.free_weight=-1"), ("model.free_weight=-1:", "to 0")),
+    "dropout of all between recurrent layers": ((*PATCHES, "model.net.dropout=1"), ("dropout=1:", "less than 1")),
+    "patches of images of another size": (
+        ("experiment=patch_lstm", "data=synthetic_faces"),
+        ("data=synthetic_faces: patch_lstm cuts images of 28 x 28", "4096 pixels", "digits"),
+    ),
+    "patches of standardised pixels": (
+        (*PATCHES, "data.standardised=true"),
+        ("data.standardised=true: must be false", "sigmoid"),
+    ),
+    "stopping on what is not known": ((*PATCHES, "early_stop_on=train"), ("early_stop_on=train:", "known: test, val")),
+    "stopping on a test set that is not touched": (
+        (*PATCHES, "early_stop_on=test", "test=false"),
+        ("test=false: early_stop_on=test would look at the test set", "must be val"),
+    ),
+    "stopping on a test set that is not looked at": (
+        (*PATCHES, "early_stop_on=test", "data.test_every_epoch=false"),
+        ("callbacks.checkpoint.monitor=test/mse:", "data.test_every_epoch=true"),
+    ),
+    "stopping without a validation part": (
+        (*PATCHES, "data.num_val=0"),
+        ("callbacks.checkpoint.monitor=val/mse", "no validation part"),
+    ),
+    "speech for a classifier": (
+        ("experiment=mnist_mlp", "data=synthetic_speech"),
+        ("data=synthetic_speech: mnist_mlp is for images", "ibm_denoiser", "data=digits"),
+    ),
+    "images for a denoiser": (
+        ("experiment=ibm_denoiser", "data=digits"),
+        ("data=digits: ibm_denoiser takes noise from speech", "data=synthetic_speech"),
+    ),
+    "SNRs upside down": ((*SPEECH, "data.train_snr=[5,-5]"), ("data.train_snr=[5,-5]:", "lowest")),
+    "one SNR for a range": ((*SPEECH, "data.train_snr=[5]"), ("data.train_snr=[5]:", "at least 2")),
+    "an SNR without end": ((*SPEECH, "data.snr=inf"), ("data.snr=inf:", "less than or equal to 60")),
+    "pieces of one frame": ((*SPEECH, "data.truncate=1"), ("data.truncate=1:", "greater than or equal to 2")),
+    "a sentence without noise": (
+        (*SPEECH, "data.noises_per_sentence=0"),
+        ("data.noises_per_sentence=0:", "greater than or equal to 1"),
+    ),
+    "two speakers for three parts": ((*SPEECH, "data.num_speakers=2"), ("data.num_speakers=2:", "equal to 3")),
+    "augmented sound": ((*SPEECH, "augment=mirror"), ("data.augment=", "must be null (augment=none)")),
+    "the course's files from nowhere": (
+        ("experiment=ibm_denoiser", "data=ibm_course"),
+        ("data=ibm_course: data.path is missing", "tr/trx0000.wav"),
+    ),
+    "the course's folder missing": (
+        ("experiment=ibm_denoiser", "data=ibm_course", "data.path={tmp}/nothing"),
+        ("data.path={tmp}/nothing: there is no such folder",),
+    ),
+    "own speech without noise": (
+        ("experiment=ibm_denoiser", "data=speech_folders", "data.clean={tmp}"),
+        ("data=speech_folders: data.noise is missing",),
+    ),
+    "no manifest": (
+        ("experiment=ibm_denoiser", "data=speech", "data.path={tmp}"),
+        ("there is no {tmp}/manifest.csv", "DLHW_DATA_DIR", "data=synthetic_speech"),
+    ),
+    "folders without a validation part": (
+        ("experiment=ibm_denoiser", "data=speech_folders", "data.clean={tmp}", "data.noise={tmp}", "data.val_share=0"),
+        ("no validation part",),
     ),
     "data folder missing": (
         ("experiment=svd_ste", "data.root={tmp}/nothing"),

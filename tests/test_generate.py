@@ -18,7 +18,8 @@ from torch import nn
 import dlhw
 from dlhw import sampling
 from dlhw.config import CONF, compose_config
-from dlhw.generate import USAGE, gan_config, main, name_of_data
+from dlhw.generate import KIND, USAGE, main
+from dlhw.run_folder import config_of, name_of_data
 from dlhw.sampling import images_of, seeded_noise, slerp
 from tests.helpers import ROOT, error_line
 from tests.test_checkpoints import largest_file
@@ -208,9 +209,9 @@ def test_the_sheets_show_the_samples_and_say_what_they_are_of(run: Path, monkeyp
 
 
 def test_a_finished_run_says_what_its_data_is_called(run: Path) -> None:
-    assert name_of_data(run, gan_config(run)) == "digits"
+    assert name_of_data(run, config_of(run, *KIND)) == "digits"
     (run / "results.json").write_text('{"dataset": {"name": "digits (8x8, enlarged)"}}')
-    assert name_of_data(run, gan_config(run)) == "digits (8x8, enlarged)"
+    assert name_of_data(run, config_of(run, *KIND)) == "digits (8x8, enlarged)"
 
 
 def test_a_real_run(run_experiment: Callable, capsys: pytest.CaptureFixture[str]) -> None:
@@ -225,7 +226,7 @@ def test_a_real_run(run_experiment: Callable, capsys: pytest.CaptureFixture[str]
     for file in files[1:]:
         with Image.open(file) as image:
             assert min(image.size) > 300
-    assert name_of_data(finished.folder, gan_config(finished.folder)) == "digits (8x8, enlarged)"
+    assert name_of_data(finished.folder, config_of(finished.folder, *KIND)) == "digits (8x8, enlarged)"
 
 
 # ---------------------------------------------------------------------------------------------- what is refused
@@ -243,7 +244,7 @@ WRONG: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "too many steps": (("steps=21",), (f"steps=21: {WHOLE} 2 to 20",)),
     "mistyped key": (("num_sample=3",), ("unknown key 'num_sample'", "did you mean num_samples?")),
     "strange key": (("qqqq=3",), ("unknown key 'qqqq'", "known: num_samples, output, run, seed, steps")),
-    "no key": (("64",), ("'64' is not key=value", "num_samples=64", "--help")),
+    "no key": (("64",), ("'64' is not key=value", "write run=...", "--help")),
     "key given twice": (("seed=1", "seed=2"), ("seed= is given twice", "leave out seed=1 or seed=2")),
     "no value": (("output=",), ("output= has no value", "output=null")),
 }
@@ -290,7 +291,7 @@ def test_a_damaged_config(run: Path, content: bytes) -> None:
 def test_a_run_of_no_gan(run: Path) -> None:
     (run / "config.yaml").write_text(OmegaConf.to_yaml(compose_config(["experiment=mnist_mlp"]), resolve=True))
     line = refused(f"run={run}")
-    assert f"run={run}: a run of mnist_mlp, which is no GAN" in line
+    assert f"run={run}: a run of mnist_mlp, which is not a GAN" in line
     assert "python train.py experiment=gan_conv" in line
 
 
@@ -298,7 +299,7 @@ def test_a_run_of_no_gan(run: Path) -> None:
 @pytest.mark.parametrize("content", ["", "just words", "[1, 2]", "model: 3", "model: {net: 3}"])
 def test_a_config_of_something_else(run: Path, content: str) -> None:
     (run / "config.yaml").write_text(content)
-    assert "which is no GAN" in refused(f"run={run}")
+    assert "which is not a GAN" in refused(f"run={run}")
 
 
 @pytest.mark.usefixtures("no_torch")

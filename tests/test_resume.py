@@ -38,6 +38,15 @@ GAN = [
     "model.net.discriminator.dropout=0.2",
     "callbacks.sample_quality.every=2",
 ]
+# Dropout between recurrent layers, own predictions, and an end: flat after four epochs
+PATCHES = [
+    *small("patch_lstm_plus", num_epochs=9),
+    *KILLABLE,
+    "callbacks.early_stopping.min_delta=9",
+    "callbacks.early_stopping.patience=3",
+]
+# Mixtures drawn anew each epoch, levels drawn in each step, dropout between recurrent layers
+MASKS = [*small("ibm_denoiser", num_epochs=4), *KILLABLE, "data.batch_size=2", "references=[]"]
 CONV_GAN = [*small("gan_conv", num_epochs=3), *KILLABLE]
 STE = ["experiment=svd_ste", *SMALL_SVD, *KILLABLE, "trainer.max_epochs=4", "optimizer.lr=0.01"]
 
@@ -70,6 +79,8 @@ def assert_same(one: Finished, other: Finished) -> None:
         ("face_denoising", DENOISING, 25, 2),
         ("gan_dense", GAN, 50, 2),  # Lightning counts both optimizers' steps
         ("gan_conv", CONV_GAN, 30, 1),
+        ("patch_lstm_plus", PATCHES, 25, 2),
+        ("ibm_denoiser", MASKS, 10, 2),
     ],
     ids=[
         "mnist_mlp",
@@ -82,6 +93,8 @@ def assert_same(one: Finished, other: Finished) -> None:
         "face_denoising",
         "gan_dense",
         "gan_conv",
+        "patch_lstm_plus",
+        "ibm_denoiser",
     ],
 )
 def test_killed_and_resumed(
@@ -98,11 +111,13 @@ def test_killed_and_resumed(
     assert_same(folder, run_experiment(*overrides))
 
 
-@pytest.mark.parametrize(("name", "overrides"), [("shallow_mlp", SHALLOW), ("lr_drop", DROP)])
+@pytest.mark.parametrize(
+    ("name", "overrides"), [("shallow_mlp", SHALLOW), ("lr_drop", DROP), ("patch_lstm_plus", PATCHES)]
+)
 def test_killed_after_its_last_epoch(run_experiment, name: str, overrides: list[str]) -> None:
     """Nothing is left but the test: no further epoch is trained."""
     whole, killed = run_experiment(*overrides), run_experiment(*overrides)
-    num_epochs = {"shallow_mlp": 4, "lr_drop": 5}[name]
+    num_epochs = {"shallow_mlp": 4, "lr_drop": 5, "patch_lstm_plus": 4}[name]
     assert len(whole.rows) == num_epochs
     (killed.folder / "results.json").unlink()
     assert_same(resume_in(killed.folder), whole)

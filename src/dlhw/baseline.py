@@ -16,9 +16,9 @@ from filelock import FileLock
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from dlhw.config import compose_config
-from dlhw.data import face_files, npz
+from dlhw.data import face_files, npz, speech_sources
 from dlhw.errors import UserError
-from dlhw.schema import validate
+from dlhw.schema import SPEECH, validate
 
 log = logging.getLogger(__name__)
 
@@ -112,10 +112,12 @@ def fingerprint(spec: DictConfig) -> str:
     """A hash of all in a config that determines the trained weights."""
     plain: Any = OmegaConf.to_container(spec, resolve=True)
     determining = {key: plain[key] for key in ("seed", "data", "model", "optimizer", "scheduler")}
-    determining["data"] = {k: v for k, v in plain["data"].items() if k not in ("root", "path", "eval_batch_size")}
-    if plain["data"].get("path") is not None:
-        content = face_files if plain["data"]["dataset"] == "faces" else npz
-        determining["data"]["content"] = content.fingerprint(Path(plain["data"]["path"]))
+    is_sound = plain["data"]["dataset"] in SPEECH
+    paths = ("path", "clean", "noise") if is_sound else ("path",)
+    determining["data"] = {k: v for k, v in plain["data"].items() if k not in ("root", *paths, "eval_batch_size")}
+    if stored := [Path(plain["data"][key]) for key in paths if plain["data"].get(key) is not None]:
+        content = speech_sources if is_sound else face_files if plain["data"]["dataset"] == "faces" else npz
+        determining["data"]["content"] = " ".join(content.fingerprint(path) for path in stored)
     determining["trainer"] = {k: v for k, v in plain["trainer"].items() if k not in ("accelerator", "profiler")}
     determining["nuclear_decay"] = plain["callbacks"].get("nuclear_decay")
     # what came later, left out where it is absent: what is in the caches keeps its name

@@ -79,10 +79,15 @@ def repeat(value: object, times: object) -> ListConfig:
     return ListConfig([value] * times if isinstance(times, int) else [])
 
 
+def equal(one: object, other: object) -> bool:
+    return one == other
+
+
 # The names that the configs use. Registered at import, since a launcher's worker process has
 # nothing else that would. OmegaConf caches both, run_dir as it makes the folder, experiment_names as all
 # jobs of a sweep belong into the folder that is named after the whole sweep.
 OmegaConf.register_new_resolver("run_dir", run_dir, use_cache=True, replace=True)
+OmegaConf.register_new_resolver("equal", equal, replace=True)
 OmegaConf.register_new_resolver("quotient", quotient, replace=True)
 OmegaConf.register_new_resolver("repeat", repeat, replace=True)
 OmegaConf.register_new_resolver("search_name", search_name, use_cache=True, replace=True)

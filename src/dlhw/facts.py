@@ -19,7 +19,9 @@ from dlhw.config import experiments
 from dlhw.metrics.parameters import count_parameters
 from dlhw.record import Record
 
-PACKAGES = ("torch", "torchvision", "pytorch-lightning", "hydra-core", "numpy", "scikit-learn", "codecarbon")
+PACKAGES = (
+    "torch", "torchvision", "torchaudio", "pytorch-lightning", "hydra-core", "numpy", "scikit-learn", "codecarbon",
+)  # fmt: skip
 
 
 def first_facts(cfg: DictConfig, folder: Path, data: Any, net: nn.Module) -> dict[str, Any]:

@@ -1,24 +1,16 @@
-"""The command that draws samples from a trained GAN: arguments, what a run's folder must hold, one-line errors.
+"""The command that draws samples from a trained GAN: its arguments, and what a run's folder must hold.
 
 Imports neither torch nor Lightning: help and every error in the arguments answer in about a second.
 """
 
-import json
-import os
-import re
-import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from pydantic import PlainValidator, ValidationError
-from yaml import YAMLError
-
-from dlhw.cli import explained
-from dlhw.config import quiet_threads
-from dlhw.errors import UserError, near
+from dlhw import arguments
+from dlhw.arguments import whole_number
+from dlhw.errors import UserError
+from dlhw.run_folder import at, checkpoint_of, config_of, name_of_data, own_network
 from dlhw.schema import Strict
 
 USAGE = """\
@@ -35,17 +27,8 @@ Draw samples from the generator of a trained GAN:
 It writes seed<seed>.npz (images and the noise they are made of), seed<seed>.png (a sheet of the first 100 samples) and
 seed<seed>_interpolation.png (from the first sample to the second, spherical and linear)."""
 
-GAN = "dlhw.models.gan.Gan"
-OWN_NETWORK = re.compile(r"dlhw\.nets\.\w+\.\w+")
-
-
-def whole_number(low: int, high: int) -> Any:
-    def check(text: str) -> int:
-        if not (text.isdecimal() and low <= int(text) <= high):
-            raise ValueError(f"must be a whole number from {low:,} to {high:,}")
-        return int(text)
-
-    return PlainValidator(check)
+KIND = ("dlhw.models.gan.Gan", "a GAN", "gan_conv")  # what the run must be of, and an experiment that is
+REQUIRED = {"run": "the folder of a run of a GAN, such as run=outputs/gan_conv/2026-..."}
 
 
 class Settings(Strict):
@@ -57,46 +40,8 @@ class Settings(Strict):
 
 
 def main(args: Sequence[str]) -> None:
-    """Do what the command line says; turn every failure into one line on stderr and a non-zero exit code."""
-    quiet_threads()
-    if not args or {"-h", "--help"} & set(args):
-        print(USAGE)
-        return
-    try:
-        generate(parsed(args))
-    except Exception as error:
-        if os.environ.get("HYDRA_FULL_ERROR") == "1":
-            raise
-        sys.exit(f"error: {explained(error)}")
-
-
-def parsed(args: Sequence[str]) -> Settings:
-    """The settings that `key=value` arguments give; a value of null stands for the default.
-
-    Raises:
-        UserError: an unknown or repeated key, a value out of its range, or no run.
-    """
-    given: dict[str, str] = {}
-    for arg in args:
-        key, equals, value = arg.partition("=")
-        if not equals:
-            raise UserError(f"'{arg}' is not key=value; write run=FOLDER num_samples=64 (--help tells the keys)")
-        if key not in Settings.model_fields:
-            raise UserError(f"unknown key '{key}'{near(key, Settings.model_fields)}")
-        if key in given:
-            raise UserError(f"{key}= is given twice; leave out {key}={given[key]} or {arg}")
-        if not value:
-            raise UserError(f"{arg} has no value; leave it out or write {key}=null for the default")
-        given[key] = value
-    chosen = {key: value for key, value in given.items() if value != "null"}
-    if "run" not in chosen:
-        raise UserError("run= is missing; give the folder of a run of a GAN, such as run=outputs/gan_conv/2026-...")
-    try:
-        return Settings.model_validate(chosen)
-    except ValidationError as error:
-        detail = error.errors(include_url=False)[0]
-        allowed = detail["msg"].removeprefix("Value error, ")
-        raise UserError(f"{detail['loc'][0]}={detail['input']}: {allowed}") from error
+    """Do what the command line says."""
+    arguments.main(args, USAGE, lambda: generate(arguments.parsed(args, Settings, REQUIRED)))
 
 
 def generate(settings: Settings) -> None:
@@ -106,18 +51,14 @@ def generate(settings: Settings) -> None:
         UserError: the folder is not that of a trained GAN of dlhw's own, or the output cannot be written.
     """
     run = Path(settings.run)
-    config = gan_config(run)
-    generator_section = own_generator(config, run / "config.yaml")
-    checkpoint = run / "checkpoints" / "last.ckpt"
-    if not checkpoint.is_file():
-        raise UserError(
-            f"run={run}: no checkpoints/last.ckpt there; go on with python train.py resume={run}, or give another run="
-        )
+    config = config_of(run, *KIND)
+    section = own_network(config, run / "config.yaml", "model", "net", "generator")
+    checkpoint = checkpoint_of(run)
     data_name = name_of_data(run, config)
 
     from dlhw import sampling  # torch is imported here, when the run is known to be one of a GAN
 
-    generator = sampling.load_generator(generator_section, checkpoint)
+    generator = sampling.load_generator(section, checkpoint)
     folder = run / "generated" if settings.output is None else Path(settings.output)
     try:
         folder.mkdir(parents=True, exist_ok=True)  # before the work, which may take a minute
@@ -134,64 +75,3 @@ def generate(settings: Settings) -> None:
         raise UserError(f"cannot write to {folder}: {error.strerror}; choose another folder with output=...") from error
     for file in files:
         print(file)
-
-
-def gan_config(run: Path) -> dict[Any, Any]:
-    """The config of a run of a GAN, as plain values with nothing resolved.
-
-    Raises:
-        UserError: there is none, it cannot be read, or it is another experiment's.
-    """
-    file = run / "config.yaml"
-    if not file.is_file():
-        raise UserError(f"run={run}: no config.yaml there; it must be the folder of a run")
-    try:
-        config = OmegaConf.to_container(OmegaConf.load(file))
-    except (OSError, UnicodeDecodeError, YAMLError, OmegaConfBaseException) as error:
-        raise UserError(f"{file} cannot be read; run the experiment again, or give another run=") from error
-    if not isinstance(config, dict) or at(config, "model", "_target_") != GAN:
-        raise UserError(
-            f"run={run}: a run of {at(config, 'name') or 'something unknown'}, which is no GAN; train one first: "
-            "python train.py experiment=gan_conv"
-        )
-    return config
-
-
-def own_generator(config: dict[Any, Any], file: Path) -> dict[str, Any]:
-    """The section that tells how the generator is built, known to name networks of dlhw's and nothing else.
-
-    A run's folder may come from somebody else, and what a `_target_` names is called with arguments of his choice.
-    """
-    section = at(config, "model", "net", "generator")
-    if not at(section, "_target_"):
-        raise UserError(f"{file}: model.net.generator is missing; give the folder of an unchanged run of a GAN")
-    refuse_foreign(section, file)
-    return section
-
-
-def refuse_foreign(node: Any, file: Path) -> None:
-    if isinstance(node, dict):
-        target = str(node.get("_target_"))
-        if "_target_" in node and not OWN_NETWORK.fullmatch(target):  # not all of dlhw: dlhw.files.os.remove is there
-            raise UserError(f"{file}: _target_={target} in model.net.generator is refused; must be one of dlhw.nets")
-        for value in node.values():
-            refuse_foreign(value, file)
-    elif isinstance(node, list):
-        for value in node:
-            refuse_foreign(value, file)
-    elif "${" in str(node):  # would become something else after it was looked at
-        raise UserError(f"{file}: {node} in model.net.generator is refused; must be a plain value, as dlhw writes it")
-
-
-def name_of_data(run: Path, config: dict[Any, Any]) -> str:
-    """What the run says of the data it was trained on; what its config says where it did not finish."""
-    file = run / "results.json"
-    results = json.loads(file.read_text()) if file.is_file() else None
-    return at(results, "dataset", "name") or str(at(config, "data", "dataset"))
-
-
-def at(node: Any, *keys: str) -> Any:
-    """What is found in nested dicts along these keys, or None."""
-    for key in keys:
-        node = node.get(key) if isinstance(node, dict) else None
-    return node

@@ -48,3 +48,7 @@ class Judge:
         """The class (num,) read in each image, from its features."""
         with torch.no_grad():
             return self.net.head(features).argmax(1)
+
+    def read(self, images: Tensor) -> Tensor:
+        """The class (num,) read in each of the images (num, 1, height, width) in 0..1."""
+        return self.classes(self.features(images))

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ from dlhw.files import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from torch import Tensor
 
 
 @dataclass
@@ -22,6 +23,7 @@ class Record:
     metrics: dict[str, float] = field(default_factory=dict)
     tables: list[dict[str, Any]] = field(default_factory=list)
     figures: list[dict[str, str]] = field(default_factory=list)
+    sounds: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def add_table(
@@ -59,12 +61,28 @@ class Record:
         save_animation(figures, self.folder / file)
         self.figures.append({"file": file, "title": title, "caption": caption})
 
+    def add_sounds(self, versions: "Mapping[str, Tensor]", sample_rate: int, name: str, title: str) -> None:
+        """Save versions (samples,) of one sound as `sounds/<name>_<number>.wav`, to be heard beside one another.
+
+        All are made louder or quieter alike, so that the loudest of them fills nine tenths of the scale.
+        """
+        from dlhw.audio.write import wav_bytes
+
+        peak = max(signal.abs().max().item() for signal in versions.values()) or 1.0
+        files = []
+        for number, (label, signal) in enumerate(versions.items(), 1):
+            file = f"sounds/{name}_{number}.wav"
+            write_atomically(self.folder / file, wav_bytes(0.9 / peak * signal, sample_rate))
+            files.append({"label": label, "file": file})
+        self.sounds.append({"title": title, "versions": files})
+
     def results(self) -> dict[str, Any]:
         return {
             **self.facts,
             "metrics": self.metrics,
             "tables": self.tables,
             "figures": self.figures,
+            "sounds": self.sounds,
             "notes": self.notes,
         }
 

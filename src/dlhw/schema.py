@@ -16,12 +16,15 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field
 from dlhw.config import experiments
 from dlhw.errors import UserError, near
 
-DATASETS = ("mnist", "fashion_mnist", "digits", "npz", "faces", "synthetic_faces")
+SPEECH = ("speech", "speech_matched", "ibm_course", "speech_folders", "synthetic_speech")
+DATASETS = ("mnist", "fashion_mnist", "digits", "npz", "faces", "synthetic_faces", *SPEECH)
 FLIPS = ("symmetric", "next", "mnist", "fashion")
 SCHEMES = ("he", "he_fan_out", "xavier", "torch")
 ACTIVATIONS = ("relu", "leaky_relu", "elu", "prelu", "tanh")
 CODES = (*ACTIVATIONS, "linear")
 OUTPUTS = ("linear", "sigmoid")
+CELLS = ("lstm", "gru")
+DISTANCES = ("mse", "bce")
 
 
 def rank(value: Any) -> int | str:
@@ -61,6 +64,11 @@ def scheme(value: Any) -> str | float:
     return str(value)
 
 
+def no_augmentation(value: Any) -> None:
+    if value is not None:
+        raise ValueError("must be null (augment=none); what varies sound is data.train_snr and data.fresh")
+
+
 Rank = Annotated[int | str, PlainValidator(rank)]
 Scheme = Annotated[str | float, PlainValidator(scheme)]
 Count = Annotated[int, Field(ge=1, strict=True)]
@@ -69,6 +77,7 @@ Natural = Annotated[int, Field(ge=0, strict=True)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, lt=1)]
+Decibels = Annotated[float, Field(ge=-60, le=60)]
 Seed = Annotated[int, Field(ge=0, lt=2**32, strict=True)]
 
 
@@ -107,8 +116,9 @@ def class_name(section: Any) -> str:
 
 
 AUGMENTATIONS = ("Affine", "Mirror", "Chain")
-NETS = ("MLP", "Autoencoder", "Adversaries", "Net")
-TAGS = (*AUGMENTATIONS, "ImageData", "FaceData", *NETS)  # of the unions, no keys of a config
+NETS = ("MLP", "Autoencoder", "Adversaries", "PatchRNN", "Net")
+MASK_NETS = ("MaskRNN", "MaskMLP")
+TAGS = (*AUGMENTATIONS, "ImageData", "FaceData", "SpeechData", *NETS)  # of the unions, no keys of a config
 Augment = Annotated[
     Annotated[Affine, Tag("Affine")] | Annotated[Mirror, Tag("Mirror")] | Annotated[Chain, Tag("Chain")],
     Discriminator(
@@ -156,6 +166,25 @@ class FaceData(Data):
     test_share: Annotated[float, Field(gt=0, lt=1)]
 
 
+class SpeechData(Data):
+    dataset: Annotated[str, one_of(*SPEECH)]
+    passes: Count = 1  # of the training part; it is `noises_per_sentence` that says how often a sentence comes
+    augment: Annotated[None, PlainValidator(no_augmentation)] = None
+    noises_per_sentence: Count
+    test_noises: Count
+    train_snr: Annotated[list[Decibels], Field(min_length=2, max_length=2)]
+    snr: Decibels
+    fresh: bool
+    truncate: Annotated[int, Field(ge=2, strict=True)] | None
+    memory_gib: NonNegative
+    clean: str | None = None
+    noise: str | None = None
+    val_share: Share = 0.0
+    test_share: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    num_speakers: Annotated[int, Field(ge=3, strict=True)] = 3
+    sentences_per_speaker: Count = 1
+
+
 class Net(Open):
     target: str = Field(alias="_target_")
 
@@ -198,6 +227,13 @@ class Adversaries(Strict):
     discriminator: DiscriminatorNet
 
 
+class PatchRNN(Net):
+    cell: Annotated[str, one_of(*CELLS)]
+    num_layers: Count
+    units: Count
+    dropout: Share
+
+
 def known_class(*names: str, default: str) -> Any:
     """Tells which of a union's classes a section is for: the one that its `_target_` names, or else the default."""
     return Discriminator(lambda section: class_name(section) if class_name(section) in names else default)
@@ -214,10 +250,14 @@ class Model(Open):
     instance_noise: NonNegative = 0.0
     ema: Share = 0.0
     channels_last: bool = False
+    distance: Annotated[str, one_of(*DISTANCES)] = "mse"
+    free_weight: NonNegative = 0.0
+    feedback: Annotated[str, one_of("mean", "sample")] = "mean"
     net: Annotated[
         Annotated[MLP, Tag("MLP")]
         | Annotated[Autoencoder, Tag("Autoencoder")]
         | Annotated[Adversaries, Tag("Adversaries")]
+        | Annotated[PatchRNN, Tag("PatchRNN")]
         | Annotated[Net, Tag("Net")],
         known_class(*NETS, default="Net"),
     ]
@@ -269,6 +309,9 @@ class RunConfig(Strict):
     remedy: str | None = None
     layers: Count | None = None
     units: Count | None = None
+    cell: Annotated[str, one_of(*CELLS)] = "lstm"
+    distance: Annotated[str, one_of(*DISTANCES)] = "mse"
+    early_stop_on: Annotated[str, one_of("val", "test")] = "val"
     l2: NonNegative | None = None
     inits: Annotated[int, Field(ge=1, le=6, strict=True)] | None = None
     samples_per_epoch: Count | None = None
@@ -293,8 +336,10 @@ class RunConfig(Strict):
     sweep: Sweep
     paths: dict[str, str]
     data: Annotated[
-        Annotated[ImageData, Tag("ImageData")] | Annotated[FaceData, Tag("FaceData")],
-        known_class("FaceData", default="ImageData"),
+        Annotated[ImageData, Tag("ImageData")]
+        | Annotated[FaceData, Tag("FaceData")]
+        | Annotated[SpeechData, Tag("SpeechData")],
+        known_class("FaceData", "SpeechData", default="ImageData"),
     ]
     model: Model
     optimizer: Optimizer
@@ -310,6 +355,7 @@ def validate(cfg: DictConfig) -> None:
     Raises:
         UserError: one line that names the key, its value, what is allowed, and the file the key comes from.
     """
+    check_kind(cfg)
     try:
         plain = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
@@ -326,16 +372,35 @@ def validate(cfg: DictConfig) -> None:
     check_ranks(config)
     check_latent(config)
     check_adversaries(config)
+    check_patches(config)
     check_corruption(config)
     check_rate(config)
     check_drop(config)
     check_test(config)
     check_side_by_side(config)
     check_data_folder(config.data)
+    check_speech(config.data)
     if config.data.dataset == "npz":
         check_own_data(config.data)
     else:  # whether a file has a validation part of its own is seen when it is read
-        check_monitors(config.callbacks, ["val"] if has_validation(config.data) else [])
+        splits = {"val": has_validation(config.data), "test": config.data.test_every_epoch}
+        check_monitors(config.callbacks, [split for split, measured in splits.items() if measured])
+
+
+def check_kind(cfg: DictConfig) -> None:
+    """Sound is for networks that estimate masks, and nothing else is; before values that depend on the kind."""
+    is_sound = class_name(OmegaConf.select(cfg, "data._target_")) == "SpeechData"
+    takes_sound = class_name(OmegaConf.select(cfg, "model.net._target_")) in MASK_NETS
+    if is_sound and not takes_sound:
+        raise UserError(
+            f"data={cfg.data.dataset}: {cfg.name} is for images, and this is sound; choose an experiment on speech "
+            "(ibm_denoiser), or images (data=digits)"
+        )
+    if takes_sound and not is_sound:
+        raise UserError(
+            f"data={cfg.data.dataset}: {cfg.name} takes noise from speech, and these are images; choose "
+            f"{', '.join(f'data={name}' for name in SPEECH)}"
+        )
 
 
 def first_line(error: ValidationError) -> str:
@@ -397,6 +462,19 @@ def check_adversaries(config: RunConfig) -> None:
         )
 
 
+def check_patches(config: RunConfig) -> None:
+    """Images are cut into 4 x 4 patches of 7 x 7 pixels, which a sigmoid gives back."""
+    if not isinstance(config.model.net, PatchRNN):
+        return
+    if config.data.num_features != 784:
+        raise UserError(
+            f"data={config.data.dataset}: {config.name} cuts images of 28 x 28 into patches of 7 x 7, and these have "
+            f"{config.data.num_features} pixels; choose data=mnist_50000, mnist, fashion_mnist, digits or npz"
+        )
+    if getattr(config.data, "standardised", True):
+        raise UserError("data.standardised=true: must be false; the network's output is a sigmoid, for pixels in 0..1")
+
+
 def check_corruption(config: RunConfig) -> None:
     """The shares of zeroed pixels that a denoiser is trained on are an interval."""
     if config.model.low > config.model.high:
@@ -429,6 +507,8 @@ def check_test(config: RunConfig) -> None:
     """With `test=false` nothing else may look at the test set either."""
     if config.test:
         return
+    if config.early_stop_on == "test":
+        raise UserError("test=false: early_stop_on=test would look at the test set after each epoch; must be val")
     if config.data.test_every_epoch:
         raise UserError("test=false: data.test_every_epoch must be false too")
     if config.baseline is not None:
@@ -451,12 +531,16 @@ def check_side_by_side(config: RunConfig) -> None:
         )
 
 
-def has_validation(data: ImageData | FaceData) -> bool:
+def has_validation(data: ImageData | FaceData | SpeechData) -> bool:
+    if isinstance(data, SpeechData):
+        return data.dataset != "speech_folders" or data.val_share > 0
     return data.val_share > 0 if isinstance(data, FaceData) else data.num_val > 0
 
 
-def check_data_folder(data: ImageData | FaceData) -> None:
+def check_data_folder(data: ImageData | FaceData | SpeechData) -> None:
     """The data's folder must be there; `data/` itself is made on demand and downloaded into."""
+    if isinstance(data, SpeechData):  # is not downloaded: see check_speech
+        return
     if isinstance(data, FaceData) and data.path is not None:
         if not Path(data.path).exists():
             raise UserError(f"data.path={data.path} does not exist; must be a folder of images or a .npz file")
@@ -469,6 +553,31 @@ def check_data_folder(data: ImageData | FaceData) -> None:
         raise UserError(
             f"data.root={root} {what}; make it (the data is downloaded into it), set DLHW_DATA_DIR, "
             f"or use data={'synthetic_faces' if isinstance(data, FaceData) else 'digits'}, which needs no files"
+        )
+
+
+def check_speech(data: Data) -> None:
+    """The range of SNRs must be one, and the files be where they are looked for."""
+    if not isinstance(data, SpeechData):
+        return
+    low, high = data.train_snr
+    if low > high:
+        raise UserError(f"data.train_snr=[{low:g},{high:g}]: must be the lowest and the highest, in dB")
+    wanted = {
+        "ibm_course": {"path": "the assignment's folder, with tr/trx0000.wav and so on"},
+        "speech_folders": {"clean": "a folder of clean recordings", "noise": "a folder of noises"},
+    }
+    for key, what in wanted.get(data.dataset, {}).items():
+        folder = getattr(data, key)
+        if folder is None:
+            raise UserError(f"data={data.dataset}: data.{key} is missing; must be {what}")
+        if not Path(folder).is_dir():
+            raise UserError(f"data.{key}={folder}: there is no such folder; must be {what}")
+    if data.dataset in ("speech", "speech_matched") and not (Path(data.path or ".") / "manifest.csv").is_file():
+        raise UserError(
+            f"there is no {Path(data.path or '.') / 'manifest.csv'}; set DLHW_DATA_DIR to a folder with "
+            "speech/manifest.csv in it, data.path to one with manifest.csv, or use data=synthetic_speech, which needs "
+            "no files"
         )
 
 
@@ -486,11 +595,16 @@ def check_own_data(data: Data) -> None:
 
 
 def check_monitors(callbacks: Mapping[str, Any], splits: Sequence[str]) -> None:
-    """What a callback chooses or stops by must be measured: val/* takes a validation part."""
+    """What a callback chooses or stops by must be measured: val/* takes a validation part, test/* a test each epoch."""
     for name, settings in callbacks.items():
         monitor = settings.get("monitor") if isinstance(settings, Mapping) else None
         if str(monitor).startswith("val/") and "val" not in splits:
             raise UserError(
                 f"callbacks.{name}.monitor={monitor}: there is no validation part; set data.num_val to its size, "
                 f"or watch another (callbacks.{name}.monitor=train/loss callbacks.{name}.mode=min)"
+            )
+        if str(monitor).startswith("test/") and "test" not in splits:
+            raise UserError(
+                f"callbacks.{name}.monitor={monitor}: the test set is not looked at after each epoch; set "
+                "data.test_every_epoch=true, or watch another"
             )

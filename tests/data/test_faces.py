@@ -5,7 +5,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlhw.data.faces import FaceData, split_rows
+from dlhw.data.faces import FaceData
+from dlhw.data.split import split_rows
 from dlhw.errors import UserError
 from tests.helpers import face_data
 
@@ -17,7 +18,7 @@ from tests.helpers import face_data
 def test_every_row_is_in_one_part_and_no_person_in_two(people: list[int], val: float, test: float, seed: int) -> None:
     units = torch.tensor(people)
     try:
-        rows = split_rows(units, val, test, seed, "person")
+        rows = split_rows(units, val, test, seed, "people")
     except UserError:
         assert len(set(people)) <= 2 or max(1, round(val * len(set(people)))) + max(
             1, round(test * len(set(people)))
@@ -32,7 +33,7 @@ def test_every_row_is_in_one_part_and_no_person_in_two(people: list[int], val: f
 
 def test_the_usual_shares() -> None:
     units = torch.arange(40).repeat_interleave(10)
-    rows = split_rows(units, 0.1, 0.2, 0, "person")
+    rows = split_rows(units, 0.1, 0.2, 0, "people")
     assert {name: len(some) for name, some in rows.items()} == {"train": 280, "val": 40, "test": 80}
 
 
@@ -71,7 +72,7 @@ def test_augmented_copies_are_many_and_the_same_each_time() -> None:
 
 def test_too_few_people_are_refused() -> None:
     with pytest.raises(UserError, match="of 2 people none is left to train on"):
-        split_rows(torch.tensor([0, 0, 1]), 0.1, 0.2, 0, "person")
+        split_rows(torch.tensor([0, 0, 1]), 0.1, 0.2, 0, "people")
 
 
 def test_a_flat_folder_cannot_be_split_by_person(tmp_path) -> None:

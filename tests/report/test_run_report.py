@@ -1,4 +1,5 @@
 import base64
+import io
 import json
 import math
 import re
@@ -6,6 +7,8 @@ import subprocess
 import sys
 
 import pytest
+import soundfile
+import torch
 from fake_folders import results, write_failure, write_run
 from page_reader import read_page
 from PIL import Image
@@ -188,6 +191,38 @@ def test_a_figure_that_is_gone_or_damaged_is_named(run, kind, number):
     content = damaged(file.read_bytes())[number]
     file.unlink() if content is None else file.write_bytes(content)
     assert f"The image figures/shown.{kind} is missing." in read_page(run_report(run)).text
+
+
+def heard(folder):
+    """A run with two versions of a sound: a tone, and half of it."""
+    record = Record(folder, {"experiment": "bare"})
+    tone = torch.sin(torch.arange(800) / 4)
+    record.add_sounds({"mixture": tone, "denoised": tone / 2}, 16_000, "example", f"A tone {EVIL}")
+    record.write()
+    return folder
+
+
+def test_sounds_are_in_the_page_side_by_side_at_one_scale(tmp_path):
+    page = read_page(run_report(heard(tmp_path)))
+    sources = [base64.b64decode(player["src"].removeprefix("data:audio/wav;base64,")) for player in page.all("audio")]
+    assert sources == [(tmp_path / "sounds" / f"example_{number}.wav").read_bytes() for number in (1, 2)]
+    samples = [soundfile.read(io.BytesIO(source)) for source in sources]
+    assert [rate for _, rate in samples] == [16_000, 16_000]
+    assert abs(samples[0][0]).max() == pytest.approx(0.9, abs=1e-3)
+    assert samples[1][0] == pytest.approx(samples[0][0] / 2, abs=1e-4)
+    assert all("controls" in player and player["aria-label"] for player in page.all("audio"))
+    assert f"A tone {EVIL}" in page.text
+    assert "mixture" in page.text
+
+
+@pytest.mark.parametrize("content", [None, b"", b"not a sound", b"RIFF\x00\x00\x00\x00WAVE", "half"])
+def test_a_sound_that_is_gone_or_damaged_is_named(tmp_path, content):
+    file = heard(tmp_path) / "sounds" / "example_1.wav"
+    whole = file.read_bytes()
+    file.unlink() if content is None else file.write_bytes(whole[: len(whole) // 2] if content == "half" else content)
+    page = read_page(run_report(tmp_path))
+    assert "The sound sounds/example_1.wav is missing." in page.text
+    assert len(page.all("audio")) == 1
 
 
 def test_the_same_folder_gives_the_same_bytes(run):

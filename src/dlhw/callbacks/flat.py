@@ -1,24 +1,17 @@
 """Training until the loss is flat."""
 
 import pytorch_lightning as pl
-from pytorch_lightning.callbacks import EarlyStopping
 from pytorch_lightning.callbacks.early_stopping import EarlyStoppingReason
 
 from dlhw.callbacks.find import find
+from dlhw.callbacks.stop_early import StopEarly
 
 
-class StopWhenFlat(EarlyStopping):
-    """Stops when the training loss has fallen by less than `min_delta` nats within `patience` epochs.
-
-    Lightning's EarlyStopping, which would train on for an epoch if a run killed after its last one is resumed.
-    """
+class StopWhenFlat(StopEarly):
+    """Stops when the training loss has fallen by less than `min_delta` nats within `patience` epochs."""
 
     def __init__(self, min_delta: float, patience: int) -> None:
-        super().__init__("train/loss", min_delta=min_delta, patience=patience, check_on_train_epoch_end=True)
-
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if self.stopping_reason is not EarlyStoppingReason.NOT_STOPPED:
-            trainer.should_stop = True
+        super().__init__("train/loss", "min", patience, min_delta)
 
 
 def why_training_ended(trainer: pl.Trainer) -> str:

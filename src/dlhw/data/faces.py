@@ -1,17 +1,15 @@
 """Faces in memory, split by person: Olivetti, anyone's own, and generated ones."""
 
-import math
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from dlhw.data import face_files, synthetic_faces
 from dlhw.data.face_files import Faces
 from dlhw.data.idx import content_hash
-from dlhw.data.loader import seeded
 from dlhw.data.memory import MemoryData, Part
+from dlhw.data.split import split_rows
 from dlhw.errors import UserError
 
 
@@ -61,10 +59,11 @@ class FaceData(MemoryData):
         people = torch.zeros(len(faces.images)).long() if faces.people is None else faces.people
         self.class_names = [f"person {number + 1}" for number in range(int(people.max()) + 1)]
         self.sha256 = content_hash(faces.images, people)
-        units = people if self.split == "person" else torch.arange(len(people))
+        by_person = self.split == "person"
+        units, what = (people, "people") if by_person else (torch.arange(len(people)), "pictures")
         return {
             name: (faces.images[rows], people[rows])
-            for name, rows in split_rows(units, self.val_share, self.test_share, self.split_seed, self.split).items()
+            for name, rows in split_rows(units, self.val_share, self.test_share, self.split_seed, what).items()
         }
 
     def _faces(self) -> Faces:
@@ -76,28 +75,3 @@ class FaceData(MemoryData):
     def preprocessing(self) -> str:
         skipped = f", {len(self.skipped)} left out" if self.skipped else ""
         return f"64 x 64 grey pixels in 0..1, split by {self.split} (seed {self.split_seed}){skipped}"
-
-
-def split_rows(units: Tensor, val_share: float, test_share: float, seed: int, what: str) -> dict[str, Tensor]:
-    """The rows of train, val and test, such that all rows of a unit (a person, a picture) are in one part.
-
-    A part has its share of the units, rounded, and at least one; a share of 0 makes no part.
-
-    Raises:
-        UserError: no unit is left to train on.
-    """
-    distinct = units.unique()
-    num_val, num_test = (math.ceil(share) * max(1, round(share * len(distinct))) for share in (val_share, test_share))
-    if num_val + num_test >= len(distinct):
-        raise UserError(
-            f"data.val_share={val_share} and data.test_share={test_share}: of {len(distinct)} "
-            f"{'people' if what == 'person' else 'pictures'} none is left to train on"
-        )
-    order = distinct[torch.randperm(len(distinct), generator=seeded(torch.device("cpu"), seed))]
-    chosen = {
-        "test": order[:num_test],
-        "val": order[num_test : num_test + num_val],
-        "train": order[num_test + num_val :],
-    }
-    rows = {name: torch.isin(units, some).nonzero()[:, 0] for name, some in chosen.items()}
-    return {name: rows[name] for name in ("train", "val", "test") if len(rows[name])}

@@ -3,6 +3,7 @@
 from dlhw.figures.adversarial import adversarial_curves
 from dlhw.figures.categories import metric_by_category
 from dlhw.figures.comparison import compare_curves
+from dlhw.figures.completion import completion_sheets, error_by_patch
 from dlhw.figures.components import error_against_components
 from dlhw.figures.confusion import confusion_matrix
 from dlhw.figures.curves import curves
@@ -32,18 +33,21 @@ from dlhw.figures.save import save_animation, save_figure
 from dlhw.figures.settings import metric_by_setting
 from dlhw.figures.sheet import image_sheet
 from dlhw.figures.span import convergence, principal_angles
+from dlhw.figures.spectrograms import spectrogram_panels
 from dlhw.figures.spectrum import singular_values
 
 __all__ = [
     "LayerLine",
     "adversarial_curves",
     "compare_curves",
+    "completion_sheets",
     "confusion_matrix",
     "convergence",
     "curves",
     "draws_by_layer",
     "energy_by_epoch",
     "error_against_components",
+    "error_by_patch",
     "histogram_by_layer",
     "image_cards",
     "image_grid",
@@ -75,5 +79,6 @@ __all__ = [
     "save_figure",
     "share_bars",
     "singular_values",
+    "spectrogram_panels",
     "variance_by_layer",
 ]

@@ -31,6 +31,10 @@ class CNN(nn.Module):
         self.head = nn.Linear(num_features, num_classes)
         self.to(memory_format=torch.channels_last)  # 0.6 of the time on a CPU
 
+    def maps(self, images: Tensor) -> Tensor:
+        """The last convolution's maps as they go into the layer of the features: (batch, 9 * 128)."""
+        return self.body[:-2](images)
+
     def features(self, images: Tensor) -> Tensor:
         """(batch, num_features), none below 0."""
         return self.body(images)

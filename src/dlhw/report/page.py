@@ -2,7 +2,7 @@
 
 import base64
 import struct
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,6 +74,23 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Version:
+    """A sound to be played from the page. `source` is None where the file is missing or no WAV."""
+
+    label: str
+    file: str
+    source: str | None = None
+
+
+@dataclass(frozen=True)
+class Sound:
+    """Versions of one sound, to be heard beside one another."""
+
+    title: str
+    versions: Sequence[Version]
+
+
+@dataclass(frozen=True)
 class Fact:
     """A headline number: `98.45 %`, what it is, and a remark."""
 
@@ -107,6 +124,18 @@ def picture(folder: Path, file: str, title: str, caption: str) -> Picture:
             source = f"data:{kind.media_type};base64,{base64.b64encode(data).decode()}"
             return Picture(title, caption, file, source, width, height, width > 1.9 * height)
     return Picture(title, caption, file)
+
+
+def sound(folder: Path, title: str, versions: Iterable[Mapping[str, str]]) -> Sound:
+    """Reads WAV files below `folder` into the page, as base64."""
+    return Sound(title, [version(folder, each["label"], each["file"]) for each in versions])
+
+
+def version(folder: Path, label: str, file: str) -> Version:
+    path = folder / file
+    data = path.read_bytes() if path.is_file() else b""
+    whole = data[:4] == b"RIFF" and data[8:12] == b"WAVE" and int.from_bytes(data[4:8], "little") == len(data) - 8
+    return Version(label, file, f"data:audio/wav;base64,{base64.b64encode(data).decode()}" if whole else None)
 
 
 def write_page(path: Path, template: str, **content: Any) -> Path:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from dlhw.report import text
-from dlhw.report.page import Fact, Picture, Table, picture, plain_table, write_page
+from dlhw.report.page import Fact, Picture, Table, picture, plain_table, sound, write_page
 
 
 def run_report(folder: Path | str) -> Path:
@@ -25,6 +25,7 @@ def run_report(folder: Path | str) -> Path:
         dataset=results.get("dataset", {}),
         facts=_facts(results),
         pictures=_pictures(folder, results),
+        sounds=[sound(folder, s["title"], s["versions"]) for s in results.get("sounds", [])],
         tables=[
             plain_table(t["title"], t["columns"], t["rows"], t.get("note", ""), t.get("percent", ()))
             for t in results.get("tables", [])

@@ -15,6 +15,10 @@ WORDS = {
     "pca": "PCA",
     "psnr": "PSNR",
     "ssim": "SSIM",
+    "snr": "SNR",
+    "si": "SI",
+    "sdr": "SDR",
+    "stoi": "STOI",
 }
 
 

@@ -1,0 +1,1 @@
+"""Sound: reading it, the short-time Fourier transform and back, mixing speech with noise. Knows nothing of training."""

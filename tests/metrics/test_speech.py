@@ -1,0 +1,70 @@
+"""Against values by hand, and torchmetrics as an independent reference."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torchmetrics.functional.audio import scale_invariant_signal_distortion_ratio, signal_noise_ratio
+
+from dlhw.metrics.speech import si_sdr, snr, stoi
+
+
+def signals(seed: int = 0, num_samples: int = 4000) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    speech = torch.randn(3, num_samples, generator=generator)
+    return speech, speech + 0.3 * torch.randn(3, num_samples, generator=generator)
+
+
+def test_snr_of_known_cases() -> None:
+    speech = torch.tensor([3.0, 4.0])  # energy 25
+    assert snr(speech, torch.tensor([3.0, 4.5])).item() == pytest.approx(20)  # error 0.25
+    assert snr(speech, torch.zeros(2)).item() == pytest.approx(0)
+    assert snr(speech, 2 * speech).item() == pytest.approx(0)
+    assert snr(speech, speech).item() == pytest.approx(100)  # as far as it goes
+
+
+def test_si_sdr_of_a_known_case() -> None:
+    """An error of length 0.5 at right angles to speech of length 5, at any scale: 20 dB."""
+    speech = torch.tensor([3.0, 4.0])
+    estimate = speech + torch.tensor([-0.4, 0.3])
+    for scale in (0.01, 1.0, -7.0):
+        assert si_sdr(speech, scale * estimate).item() == pytest.approx(20, abs=1e-3)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_both_agree_with_torchmetrics(seed: int) -> None:
+    speech, estimate = signals(seed)
+    torch.testing.assert_close(snr(speech, estimate), signal_noise_ratio(estimate, speech), atol=1e-3, rtol=1e-4)
+    reference = scale_invariant_signal_distortion_ratio(estimate, speech)
+    torch.testing.assert_close(si_sdr(speech, estimate), reference, atol=1e-3, rtol=1e-4)
+
+
+@given(st.floats(1e-3, 1e3))
+def test_si_sdr_does_not_look_at_the_level(scale: float) -> None:
+    speech, estimate = signals()
+    torch.testing.assert_close(si_sdr(speech, scale * estimate), si_sdr(speech, estimate), atol=1e-2, rtol=1e-3)
+
+
+def test_silence_gives_numbers() -> None:
+    silent, speech = torch.zeros(1000), signals(num_samples=1000)[0][0]
+    for found in (snr(silent, speech), snr(speech, silent), si_sdr(silent, speech), si_sdr(speech, silent)):
+        assert found.isfinite()
+    assert snr(silent, speech).item() == pytest.approx(-100)
+    assert si_sdr(speech, silent).item() == pytest.approx(-100)
+
+
+def test_stoi_falls_with_noise_and_is_one_for_the_speech_itself() -> None:
+    generator = torch.Generator().manual_seed(0)
+    swell = 1 + torch.sin(2 * torch.pi * 4 * torch.arange(32_000) / 16_000)  # syllables
+    speech, noise = swell * torch.randn(32_000, generator=generator), torch.randn(32_000, generator=generator)
+    found = [stoi(speech, speech + level * noise, 16_000) for level in (0.0, 0.5, 2.0)]
+    assert found[0] == pytest.approx(1, abs=1e-6)
+    assert found == sorted(found, reverse=True)
+    assert found[2] < 0.8
+
+
+def test_stoi_of_too_short_a_signal_is_not_made_up() -> None:
+    speech = torch.randn(2000, generator=torch.Generator().manual_seed(0))
+    assert math.isnan(stoi(speech, speech, 16_000))
