@@ -14,6 +14,7 @@ import torch
 from hydra.utils import instantiate
 
 from dlhw.audio.stft import istft, stft
+from dlhw.callbacks.denoising_report import short
 from dlhw.checkpoints import trained_net
 from dlhw.denoising import BESIDE, BINARY, RATIO, UNPROCESSED
 from tests.conftest import run_in
@@ -89,7 +90,7 @@ def test_the_sound_that_is_heard_is_what_the_tested_network_lets_through(finishe
     data = instantiate(finished.config.data, seed=finished.config.seed)
     data.setup()
     sound = finished.results["sounds"][0]
-    (mixture,) = [each for each in data.mixtures("test") if sound["title"].startswith(f"{each.name}:")]
+    (mixture,) = [each for each in data.mixtures("test") if sound["title"].startswith(f"{short(each.name)}:")]
     spectra = stft(mixture.speech + mixture.noise)
     with torch.no_grad():
         mask = trained_net(finished.folder)(spectra.abs()[None])[0][0].sigmoid()
@@ -97,6 +98,11 @@ def test_the_sound_that_is_heard_is_what_the_tested_network_lets_through(finishe
     heard = soundfile.read(finished.folder / sound["versions"][1]["file"])[0]
     scale = (heard @ expected) / (expected @ expected)
     np.testing.assert_allclose(heard, scale * expected, atol=1e-3)
+
+
+def test_names_are_shown_without_folders() -> None:
+    assert short("clean/19/19-198-0001+noise/rain/1-2-A") == "19-198-0001 + 1-2-A"
+    assert short("test 1-1+rumble 2") == "test 1-1 + rumble 2"
 
 
 def test_the_inputs_are_standardised_before_the_first_step(finished: Finished) -> None:

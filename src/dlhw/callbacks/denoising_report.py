@@ -174,7 +174,7 @@ class DenoisingReport(Recorder):
         made = estimates(mixture, {way: masks[way] for way in (self.own, BINARY)})
         noisy = mixture.speech + mixture.noise
         kind = mixture.noise_type.replace("_", " ")
-        title = f"{mixture.name}: speech with {kind}, {mixture.snr:g} dB"
+        title = f"{short(mixture.name)}: speech with {kind}, {mixture.snr:g} dB"
         figure = spectrogram_panels(
             {
                 "mixture": levels(noisy), f"denoised by {self.own}": levels(made[self.own][1]),
@@ -202,6 +202,11 @@ def different_noises(mixtures: list[Mixture]) -> list[Mixture]:
         if all(mixture.noise_type != other.noise_type and mixture.speaker != other.speaker for other in chosen):
             chosen.append(mixture)
     return chosen
+
+
+def short(name: str) -> str:
+    """A mixture's name without the folders of its two sounds."""
+    return " + ".join(part.rpartition("/")[2] for part in name.split("+"))
 
 
 def levels(signal: Tensor) -> np.ndarray:
