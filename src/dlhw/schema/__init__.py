@@ -22,11 +22,22 @@ from dlhw.schema.checks import (
 )  # fmt: skip
 from dlhw.schema.data import AUGMENTATIONS, KINDS, SPEECH, has_validation
 from dlhw.schema.data_checks import check_data_folder, check_kind, check_monitors, check_own_data, check_speech
-from dlhw.schema.fields import ACTIVATIONS, FLIPS, Strict, one_of
+from dlhw.schema.fields import ACTIVATIONS, FLIPS, SCHEMES, Strict, one_of
 from dlhw.schema.nets import NETS
 from dlhw.schema.run import RunConfig, Sweep
 
-__all__ = ["ACTIVATIONS", "FLIPS", "SPEECH", "RunConfig", "Strict", "Sweep", "check_monitors", "one_of", "validate"]
+__all__ = [
+    "ACTIVATIONS",
+    "FLIPS",
+    "SCHEMES",
+    "SPEECH",
+    "RunConfig",
+    "Strict",
+    "Sweep",
+    "check_monitors",
+    "one_of",
+    "validate",
+]
 
 TAGS = (*AUGMENTATIONS, *KINDS, *NETS)  # of the unions, no keys of a config
 
