@@ -15,8 +15,8 @@ import dlhw
 from dlhw.audio.stft import istft, stft
 from dlhw.config import compose_config
 from dlhw.denoise import USAGE, main
-from dlhw.denoiser import CHUNK, CONTEXT, masks_of
 from dlhw.nets.mask_rnn import MaskRNN
+from dlhw.recordings import CHUNK, CONTEXT, masks_of
 from tests.helpers import ROOT, error_line
 from tests.test_checkpoints import largest_file
 
@@ -148,8 +148,8 @@ def test_a_network_that_reads_backwards_too(tmp_path: Path) -> None:
 @pytest.fixture
 def no_torch(monkeypatch: pytest.MonkeyPatch) -> None:
     """The module that imports torch cannot be imported."""
-    monkeypatch.delattr(dlhw, "denoiser")
-    monkeypatch.setitem(sys.modules, "dlhw.denoiser", None)
+    monkeypatch.delattr(dlhw, "recordings")
+    monkeypatch.setitem(sys.modules, "dlhw.recordings", None)
 
 
 @pytest.mark.usefixtures("no_torch")

@@ -16,7 +16,7 @@ from hydra.utils import instantiate
 from dlhw.audio.stft import istft, stft
 from dlhw.callbacks.denoising_report import short
 from dlhw.checkpoints import trained_net
-from dlhw.denoising import BESIDE, BINARY, RATIO, UNPROCESSED
+from dlhw.masking import BESIDE, BINARY, RATIO, UNPROCESSED
 from tests.conftest import run_in
 from tests.data.test_speech import course  # noqa: F401
 from tests.helpers import Finished, small

@@ -79,6 +79,18 @@ def load_net(path: Path, net: nn.Module, prefixes: Sequence[str] = ("net.",)) ->
     return net
 
 
+def load_to_use(path: Path, net: nn.Module, what: str, prefixes: Sequence[str] = ("net.",)) -> nn.Module:
+    """As `load_net`, in evaluation mode and without gradients.
+
+    Raises:
+        UserError: as there, or the weights of the network, which `what` names, are not finite.
+    """
+    load_net(path, net, prefixes)
+    if not all(weights.isfinite().all() for weights in net.state_dict().values()):
+        raise UserError(f"the {what} in {path} has weights that are not finite; train it at a lower rate")
+    return net.eval().requires_grad_(False)
+
+
 def tested(folder: Path) -> Path:
     """The checkpoint that a finished run was tested with; its last one where nothing chose."""
     path = json.loads((folder / "results.json").read_text())["checkpoint"]["path"]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 from dlhw import arguments
+from dlhw.audio import SUFFIXES
 from dlhw.errors import UserError
 from dlhw.run_folder import checkpoint_of, config_of, own_network
 from dlhw.schema import Strict, one_of
@@ -30,7 +31,6 @@ REQUIRED = {
     "run": "the folder of a run of ibm_denoiser, such as run=outputs/ibm_denoiser/2026-...",
     "input": "a WAV or FLAC file, or a folder of them",
 }
-ENDINGS = (".wav", ".flac")
 
 
 class Settings(Strict):
@@ -58,13 +58,13 @@ def denoise(settings: Settings) -> None:
     checkpoint = checkpoint_of(run, chosen=True)
     files = pairs(Path(settings.input), None if settings.output is None else Path(settings.output))
 
-    from dlhw import denoiser  # torch is imported here, when there is something to do
+    from dlhw import recordings  # torch is imported here, when there is something to do
 
-    net = denoiser.load_denoiser(section, checkpoint)
+    net = recordings.load_denoiser(section, checkpoint)
     failures = []
     for source, target in files:
         try:
-            done = denoiser.denoise_file(net, source, target, hard=settings.mask == "hard")
+            done = recordings.denoise_file(net, source, target, hard=settings.mask == "hard")
         except UserError as error:
             failures.append(str(error))
             continue
@@ -81,7 +81,7 @@ def pairs(source: Path, target: Path | None) -> list[tuple[Path, Path]]:
     """
     if source.is_dir():
         folder = target or source.with_name(f"{source.name}_denoised")
-        found = sorted(path for path in source.iterdir() if path.suffix.lower() in ENDINGS)
+        found = sorted(path for path in source.iterdir() if path.suffix.lower() in SUFFIXES)
         if not found:
             raise UserError(f"input={source}: no WAV or FLAC file in that folder")
         files = [(path, folder / path.name) for path in found]
@@ -90,7 +90,7 @@ def pairs(source: Path, target: Path | None) -> list[tuple[Path, Path]]:
     else:
         raise UserError(f"input={source} does not exist; give a WAV or FLAC file, or a folder of them")
     for _, path in files:
-        if path.suffix.lower() not in ENDINGS:
+        if path.suffix.lower() not in SUFFIXES:
             raise UserError(f"output={path}: must end in .wav or .flac")
         if path.exists():
             raise UserError(f"output={path} is there already; delete it or choose another output=")

@@ -11,8 +11,7 @@ from hydra.utils import instantiate
 from torch import Tensor, nn
 
 from dlhw.callbacks.samples import to_bytes
-from dlhw.checkpoints import load_net
-from dlhw.errors import UserError
+from dlhw.checkpoints import load_to_use
 from dlhw.figures import image_grid, image_sheet, save_figure
 from dlhw.files import write_atomically
 
@@ -30,10 +29,7 @@ def load_generator(section: dict[str, Any], checkpoint: Path) -> nn.Module:
     Raises:
         UserError: the checkpoint is damaged or of another architecture, or its weights are not finite.
     """
-    generator = load_net(checkpoint, instantiate(section), prefixes=("average.", "net.generator."))
-    if not all(weights.isfinite().all() for weights in generator.state_dict().values()):
-        raise UserError(f"the generator in {checkpoint} has weights that are not finite; train it at a lower rate")
-    return generator.eval().requires_grad_(False)
+    return load_to_use(checkpoint, instantiate(section), "generator", prefixes=("average.", "net.generator."))
 
 
 def seeded_noise(num: int, latent: int, seed: int) -> Tensor:

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 from torchaudio.functional import resample
 
+from dlhw.audio import SUFFIXES
 from dlhw.audio.stft import LEAST_SAMPLES, SAMPLE_RATE
 from dlhw.errors import UserError
 
 log = logging.getLogger(__name__)
 
-SUFFIXES = (".wav", ".flac")
 FULL_SCALE = 0.98  # of a clipped file's flat tops, at least
 RUN = 3  # successive samples of the same extreme value that make a flat top
 

@@ -14,7 +14,9 @@ from dlhw import checkpoints
 from dlhw.audio.stft import SAMPLE_RATE, stft
 from dlhw.callbacks.recorder import Recorder
 from dlhw.data.speech_batch import Mixture
-from dlhw.denoising import (
+from dlhw.figures import metric_against, metric_by_category, spectrogram_panels
+from dlhw.files import write_csv
+from dlhw.masking import (
     BESIDE,
     BINARY,
     RATIO,
@@ -27,9 +29,7 @@ from dlhw.denoising import (
     hard_mask,
     score_all,
     soft_mask,
-)  # fmt: skip
-from dlhw.figures import metric_against, metric_by_category, spectrogram_panels
-from dlhw.files import write_csv
+)
 from dlhw.metrics.speech import snr
 from dlhw.models.mask_estimator import MaskEstimator
 
@@ -37,7 +37,13 @@ if TYPE_CHECKING:
     from dlhw.data.speech import SpeechData
 
 HARD = ", hard mask"
-SHORT = {UNPROCESSED: "mixture", SUBTRACTION: "subtraction", BINARY: "ideal_binary", RATIO: "ideal_ratio"}  # in metrics
+# as metrics have them
+METRICS = {
+    UNPROCESSED: "mixture",
+    SUBTRACTION: "subtraction",
+    BINARY: "ideal_binary",
+    RATIO: "ideal_ratio",
+}
 KINDS = {"SNR (dB)": "snr", "SI-SDR (dB)": "si_sdr", "STOI": "stoi"}
 SMALLEST = 1e-5  # added to a magnitude before its logarithm is drawn
 
@@ -96,14 +102,16 @@ class DenoisingReport(Recorder):
 
     def _record(self, scores: Scores) -> None:
         for way, column in scores.items():
-            name = "test" if way == self.own else "hard" if way.endswith(HARD) else SHORT.get(way, way)
+            name = "test" if way == self.own else "hard" if way.endswith(HARD) else METRICS.get(way, way)
             self.record.metrics |= {f"{name}/{kind}": mean(column, kind) for kind in KINDS.values()}
 
     def _tabulate(self, scores: Scores, level: float) -> None:
         rows = []
         for way, column in sorted(scores.items(), key=lambda item: mean(item[1], "snr")):
             values = [known(column, kind) for kind in KINDS.values()]
-            rows.append([way, *(round(f(many), 3) for many in values if many for f in (fmean, median, deviation))])
+            rows.append(
+                [way, *(round(f(many or [math.nan]), 3) for many in values for f in (fmean, median, deviation))]
+            )
         columns = [f"{kind}, {what}" for kind in KINDS for what in ("mean", "median", "deviation")]
         num = len(next(iter(scores.values())))
         self.record.add_table(

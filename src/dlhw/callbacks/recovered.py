@@ -10,8 +10,8 @@ import torch
 from dlhw.audio.stft import SAMPLE_RATE, istft, stft
 from dlhw.audio.write import wav_bytes
 from dlhw.callbacks.recorder import Recorder
-from dlhw.denoising import soft_mask
 from dlhw.files import write_atomically
+from dlhw.masking import soft_mask
 from dlhw.models.mask_estimator import MaskEstimator
 
 if TYPE_CHECKING:

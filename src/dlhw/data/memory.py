@@ -2,34 +2,33 @@
 
 from typing import Any
 
-import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
 from dlhw.data.augment import description
 from dlhw.data.loader import BatchLoader, Transform, seeded
 from dlhw.data.npz import PARTS
+from dlhw.data.parts import PartsData
 
 Part = tuple[Tensor, Tensor]  # images, labels
 AUGMENTED_STREAM = 2  # of the seed's random streams, the one of copies that are not for a training step
 
 
-class MemoryData(pl.LightningDataModule):
+class MemoryData(PartsData):
     """Batches of (images (batch, 1, height, width) float32, labels (batch,)) from the parts train, val and test.
 
     A data set is a subclass that says how its parts are read, and how 0..1 pixels become inputs.
 
     Args:
-        title: the data's name in figures and reports.
+        title, test_every_epoch: see `PartsData`.
         batch_size: rows of a global training batch, over all processes.
         passes: times the training part is gone through in an epoch; more than once for small data, so that
             recipes made for 60,000 images have steps enough.
         augment: applied to whole blocks of training images in 0..1, before they are standardised.
-        test_every_epoch: the test set's figures are recorded after each epoch; they choose nothing.
     """
 
+    parts: dict[str, Part]
     class_names: list[str]
-    sha256: str
 
     def __init__(
         self,
@@ -41,12 +40,9 @@ class MemoryData(pl.LightningDataModule):
         test_every_epoch: bool = False,
         seed: int = 0,
     ) -> None:
-        super().__init__()
-        self.title = title
+        super().__init__(title, test_every_epoch)
         self.batch_size, self.eval_batch_size = batch_size, eval_batch_size
         self.passes, self.augment, self.seed = passes, augment, seed
-        self.test_every_epoch = test_every_epoch
-        self.parts: dict[str, Part] = {}
 
     def read(self) -> dict[str, Part]:
         """Images (num_images, height, width), uint8 or float in 0..1, and labels (num_images,) of each part.
@@ -65,12 +61,6 @@ class MemoryData(pl.LightningDataModule):
     def preprocessing(self) -> str:
         """What is done to the stored pixels, in words."""
         raise NotImplementedError
-
-    @property
-    def splits(self) -> tuple[str, ...]:
-        """The parts that are judged after each epoch."""
-        judged = ("val", "test") if self.test_every_epoch else ("val",)
-        return tuple(split for split in judged if split in self.parts)
 
     def setup(self, stage: str | None = None) -> None:
         if not self.parts:
@@ -120,32 +110,19 @@ class MemoryData(pl.LightningDataModule):
         return BatchLoader(self.parts["train"], self.eval_batch_size, transform=plain)
 
     def train_dataloader(self) -> BatchLoader:
-        world = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-        overfits = self.trainer is not None and self.trainer.overfit_batches > 0  # type: ignore[attr-defined]  # on the same few batches again
         part = self.training_part()
         return BatchLoader(
             part if self.passes == 1 else tuple(torch.cat([tensor] * self.passes) for tensor in part),
             self.batch_size,
-            shuffle=not overfits,
+            shuffle=not self.overfits,
             seed=self.seed,
             transform=self.transform if self.augment is not None else None,
-            rank=world[0],
-            world_size=world[1],
+            **self.world,
         )
 
     def loader(self, split: str) -> BatchLoader:
         """The batches of one part, unshuffled and not augmented."""
         return BatchLoader(self.parts[split], self.eval_batch_size)
-
-    def val_dataloader(self) -> list[BatchLoader]:
-        return [self.loader(split) for split in self.splits]
-
-    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
-        """The batch as it is: the whole parts have been on the device since `setup`."""
-        return batch
-
-    def test_dataloader(self) -> BatchLoader:
-        return self.loader("test")
 
     def calibration(self, num_images: int = 10_000) -> tuple[Tensor, Tensor]:
         """The first training images as the network sees them, and their labels: what starts are measured on."""

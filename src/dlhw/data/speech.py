@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
@@ -14,7 +13,8 @@ from dlhw.data.clip_bank import ClipBank
 from dlhw.data.idx import content_hash
 from dlhw.data.loader import seeded
 from dlhw.data.npz import PARTS
-from dlhw.data.speech_batch import Mixture, SpeechBatch
+from dlhw.data.parts import PartsData
+from dlhw.data.speech_batch import Mixture
 from dlhw.data.speech_loader import SpeechLoader
 from dlhw.data.speech_plan import Plan, Planner, check_enough, noise_types
 from dlhw.data.speech_sources import Clip, SpeechPart, SpeechSources
@@ -27,7 +27,7 @@ TRAINING_STREAM = 4  # of the seed's random streams, the one that training mixtu
 FIXED_STREAMS = {"train": 5, "val": 6, "test": 7}  # and of the split_seed's, those of fixed mixtures
 
 
-class SpeechData(pl.LightningDataModule):
+class SpeechData(PartsData):
     """SpeechBatches of the parts train, val and test, all at 16 kHz.
 
     Each training sentence is mixed with `noises_per_sentence` noises an epoch. Validation and test mixtures are fixed:
@@ -44,17 +44,16 @@ class SpeechData(pl.LightningDataModule):
             batch.
         val_share, test_share: of the files of speech_folders.
         num_speakers, sentences_per_speaker: of synthetic_speech.
-        test_every_epoch: the test set's figures are recorded after each epoch; they choose nothing.
+        test_every_epoch: see `PartsData`.
 
     Attributes:
-        title: the data's name in figures and reports.
         snr: of validation and test mixtures, in dB; of data that is mixed already, their mean.
         sources, parts: what the mixtures are made of.
         sha256: of all samples.
     """
 
+    parts: dict[str, SpeechPart]
     sources: SpeechSources
-    sha256: str
 
     def __init__(
         self,
@@ -82,8 +81,8 @@ class SpeechData(pl.LightningDataModule):
         test_every_epoch: bool = False,
         seed: int = 0,
     ) -> None:
-        super().__init__()
-        self.title, self.dataset = "speech in noise", dataset
+        super().__init__("speech in noise", test_every_epoch)
+        self.dataset = dataset
         self.path, self.clean, self.noise = Path(path or "."), Path(clean or "."), Path(noise or ".")
         self.val_share, self.test_share = val_share, test_share
         self.num_speakers, self.sentences_per_speaker = num_speakers, sentences_per_speaker
@@ -92,8 +91,6 @@ class SpeechData(pl.LightningDataModule):
         self.noises_per_sentence, self.test_noises = noises_per_sentence, test_noises
         self.train_snr, self.snr, self.fresh, self.truncate = train_snr, float(snr), fresh, truncate
         self.memory_left = memory_gib * GIB
-        self.test_every_epoch = test_every_epoch
-        self.parts: dict[str, SpeechPart] = {}
         self.planners: dict[str, Planner] = {}
         self.banks: dict[str, Banks] = {}  # what the batches of train, val and test are gathered from
         self.device = CPU
@@ -107,12 +104,6 @@ class SpeechData(pl.LightningDataModule):
             "speech": speech_manifest.read, "speech_matched": speech_manifest.matched, "ibm_course": ibm_course.read,
         }  # fmt: skip
         return readers[self.dataset](self.path)
-
-    @property
-    def splits(self) -> tuple[str, ...]:
-        """The parts that are judged after each epoch."""
-        judged = ("val", "test") if self.test_every_epoch else ("val",)
-        return tuple(split for split in judged if split in self.parts)
 
     @property
     def unlabelled(self) -> list[tuple[str, Tensor]]:
@@ -188,17 +179,16 @@ class SpeechData(pl.LightningDataModule):
         return made
 
     def train_dataloader(self) -> SpeechLoader:
-        world = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-        overfits = self.trainer is not None and self.trainer.overfit_batches > 0  # type: ignore[attr-defined]  # on the same few batches again
+        sentences, noises = self.banks["train"]
         return SpeechLoader(
-            *self.banks["train"],
+            sentences,
+            noises,
             self.training_plan,
             self.batch_size,
             truncate=self.truncate,
-            shuffle=not overfits,
+            shuffle=not self.overfits,
             seed=self.seed,
-            rank=world[0],
-            world_size=world[1],
+            **self.world,
         )
 
     def loader(self, split: str) -> SpeechLoader:
@@ -213,16 +203,6 @@ class SpeechData(pl.LightningDataModule):
         zeros = torch.zeros(num_mixtures)
         mixed = Plan(plan.sentences, torch.arange(num_mixtures), zeros.long(), 1 + zeros)
         return SpeechLoader(*self.banks[split], lambda _: mixed, self.eval_batch_size)
-
-    def val_dataloader(self) -> list[SpeechLoader]:
-        return [self.loader(split) for split in self.splits]
-
-    def test_dataloader(self) -> SpeechLoader:
-        return self.loader("test")
-
-    def transfer_batch_to_device(self, batch: SpeechBatch, device: torch.device, dataloader_idx: int) -> SpeechBatch:
-        """The batch as it is: it was gathered on the device."""
-        return batch
 
     def describe(self) -> dict[str, Any]:
         """The name of the data really used, what there is of it, its content hash, and how it is mixed."""

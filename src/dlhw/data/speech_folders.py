@@ -4,7 +4,8 @@ from pathlib import Path
 
 import torch
 
-from dlhw.audio.read import SUFFIXES, sound_files
+from dlhw.audio import SUFFIXES
+from dlhw.audio.read import sound_files
 from dlhw.data.speech_sources import UNKNOWN, Clip, SpeechPart, SpeechSources, read_clips
 from dlhw.data.split import split_rows
 from dlhw.errors import UserError

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from dlhw.audio.masks import ideal_binary, ideal_ratio
 from dlhw.audio.stft import istft
 from dlhw.data.speech_batch import SpeechBatch
-from dlhw.denoising import THRESHOLD
+from dlhw.masking import rounded
 from dlhw.metrics.speech import decibels, snr
 from dlhw.models.one_net import OneNet
 from dlhw.nets.mask_rnn import MaskNet, own_frames
@@ -85,18 +85,18 @@ class MaskEstimator(OneNet):
     def _evaluate(self, split: str, batch: SpeechBatch) -> None:
         loss, logits = self._loss(batch)
         mask = logits.sigmoid()
-        found = {
-            "snr": mean_snr(batch, mask),
-            "hard_snr": mean_snr(batch, (mask >= THRESHOLD).float()),
-            "mixture_snr": mean_snr(batch, torch.ones_like(mask)),
-        }
-        self.sums.add(split, len(batch.num_frames), loss=loss, **found)
+        found = mean_snr(batch, torch.stack([mask, rounded(mask), torch.ones_like(mask)]))
+        names = ("snr", "hard_snr", "mixture_snr")
+        self.sums.add(split, len(batch.num_frames), loss=loss, **dict(zip(names, found, strict=True)))
 
 
-def mean_snr(batch: SpeechBatch, mask: Tensor) -> Tensor:
-    """The mean SNR in dB of the signals that a mask (batch, frames, bins) lets through."""
-    masked = mask * (batch.speech + batch.noise)
-    parts = zip(batch.speech, masked, batch.num_frames.tolist(), batch.num_samples.tolist(), strict=True)
+def mean_snr(batch: SpeechBatch, masks: Tensor) -> Tensor:
+    """The mean SNRs (...) in dB of the signals that masks (..., batch, frames, bins) let through."""
+    masked = masks * (batch.speech + batch.noise)
+    sizes = zip(batch.num_frames.tolist(), batch.num_samples.tolist(), strict=True)
     # each by itself: the inverse transform of a padded one would fade its last samples into the padding
-    found = [snr(istft(own[:frames], samples), istft(made[:frames], samples)) for own, made, frames, samples in parts]
-    return torch.stack(found).mean()
+    found = [
+        snr(istft(batch.speech[row, :frames], samples), istft(masked[..., row, :frames, :], samples))
+        for row, (frames, samples) in enumerate(sizes)
+    ]
+    return torch.stack(found).mean(0)

@@ -5,24 +5,21 @@ later may be given in a later call.
 """
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from dlhw.nets.mlp import MLP
+from dlhw.nets.recurrent import State, recurrent_layers
 from dlhw.nets.spectral_features import SpectralFeatures
-
-CELLS: dict[str, type[nn.LSTM | nn.GRU]] = {"lstm": nn.LSTM, "gru": nn.GRU}
-
-State = Tensor | tuple[Tensor, Tensor] | None
 
 
 class MaskRNN(nn.Module):
     """Recurrent layers over the frames, dropout, and a dense layer to one logit a bin.
 
     Args:
-        cell: lstm (Hochreiter and Schmidhuber, 1997) or gru (Cho et al., 2014).
+        cell: lstm or gru.
         dropout: of what each layer gives to the next, the last one's to the dense layer too.
         bidirectional: half of the units of each layer read the frames from the last to the first; the network then
             needs the whole of a mixture at once.
@@ -41,14 +38,7 @@ class MaskRNN(nn.Module):
     ) -> None:
         super().__init__()
         self.features = SpectralFeatures(num_bins, log)
-        self.recurrent = CELLS[cell](
-            num_bins,
-            units // 2 if bidirectional else units,
-            num_layers,
-            batch_first=True,
-            dropout=dropout if num_layers > 1 else 0.0,
-            bidirectional=bidirectional,
-        )
+        self.recurrent = recurrent_layers(cell, num_bins, units, num_layers, dropout, bidirectional)
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(units, num_bins)
 
@@ -58,8 +48,8 @@ class MaskRNN(nn.Module):
         return not self.recurrent.bidirectional
 
     def forward(
-        self, magnitudes: Tensor, num_frames: Tensor | None = None, state: State = None
-    ) -> tuple[Tensor, State]:
+        self, magnitudes: Tensor, num_frames: Tensor | None = None, state: State | None = None
+    ) -> tuple[Tensor, State | None]:
         """Logits and the state after the last frame.
 
         Args:
@@ -84,17 +74,14 @@ class MaskMLP(nn.Module):
     def __init__(self, num_bins: int, hidden: Sequence[int], dropout: float = 0.0, log: bool = True) -> None:
         super().__init__()
         self.features = SpectralFeatures(num_bins, log)
-        layers: list[nn.Module] = []
-        widths = [num_bins, *hidden]
-        for fan_in, fan_out in pairwise(widths):
-            layers += [nn.Linear(fan_in, fan_out), nn.ReLU(), nn.Dropout(dropout)]
-        self.layers = nn.Sequential(*layers, nn.Linear(widths[-1], num_bins))
+        self.mlp = MLP(num_bins, hidden, num_bins, dropout=dropout)
 
     def forward(
-        self, magnitudes: Tensor, num_frames: Tensor | None = None, state: State = None
-    ) -> tuple[Tensor, State]:
+        self, magnitudes: Tensor, num_frames: Tensor | None = None, state: State | None = None
+    ) -> tuple[Tensor, State | None]:
         """Logits; there is no state."""
-        return self.layers(self.features(magnitudes)), None
+        inputs = self.features(magnitudes)
+        return self.mlp(inputs.flatten(0, 1)).unflatten(0, inputs.shape[:2]), None
 
 
 MaskNet = MaskRNN | MaskMLP

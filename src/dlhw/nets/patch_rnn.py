@@ -3,13 +3,12 @@
 import torch
 from torch import Tensor, nn
 
+from dlhw.nets.recurrent import State, recurrent_layers
+
 SIDE, PATCH = 28, 7  # pixels
 PATCHES_A_ROW = SIDE // PATCH
 NUM_PATCHES = PATCHES_A_ROW**2
 NUM_PIXELS = PATCH * PATCH  # of a patch
-
-CELLS: dict[str, type[nn.LSTM] | type[nn.GRU]] = {"lstm": nn.LSTM, "gru": nn.GRU}
-State = Tensor | tuple[Tensor, Tensor]  # of a GRU; of an LSTM, the hidden state and the memory cell
 
 
 def to_patches(images: Tensor) -> Tensor:
@@ -36,8 +35,7 @@ class PatchRNN(nn.Module):
 
     def __init__(self, cell: str = "lstm", num_layers: int = 2, units: int = 64, dropout: float = 0.0) -> None:
         super().__init__()
-        between = dropout if num_layers > 1 else 0.0  # torch warns of dropout between the layers of one
-        self.layers = CELLS[cell](NUM_PIXELS, units, num_layers, batch_first=True, dropout=between)
+        self.layers = recurrent_layers(cell, NUM_PIXELS, units, num_layers, dropout)
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(units, NUM_PIXELS)
 

@@ -9,17 +9,7 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 
 from dlhw.errors import UserError, near
-from dlhw.schema.checks import (
-    check_adversaries,
-    check_corruption,
-    check_drop,
-    check_latent,
-    check_patches,
-    check_ranks,
-    check_rate,
-    check_side_by_side,
-    check_test,
-)  # fmt: skip
+from dlhw.schema.checks import CHECKS
 from dlhw.schema.data import AUGMENTATIONS, KINDS, SPEECH, has_validation
 from dlhw.schema.data_checks import check_data_folder, check_kind, check_monitors, check_own_data, check_speech
 from dlhw.schema.fields import ACTIVATIONS, FLIPS, SCHEMES, Strict, one_of
@@ -62,15 +52,8 @@ def validate(cfg: DictConfig) -> None:
         config = RunConfig.model_validate(plain)
     except ValidationError as error:
         raise UserError(first_line(error)) from error
-    check_ranks(config)
-    check_latent(config)
-    check_adversaries(config)
-    check_patches(config)
-    check_corruption(config)
-    check_rate(config)
-    check_drop(config)
-    check_test(config)
-    check_side_by_side(config)
+    for check in CHECKS:
+        check(config)
     check_data_folder(config.data)
     check_speech(config.data)
     if config.data.dataset == "npz":

@@ -123,3 +123,9 @@ def check_side_by_side(config: RunConfig) -> None:
             f"trainer.gradient_clip_val={config.trainer.gradient_clip_val}: must be null with inits={config.inits}; "
             "the norm of all networks' gradients together would bind them to each other"
         )
+
+
+CHECKS = (
+    check_ranks, check_latent, check_adversaries, check_patches, check_corruption, check_rate, check_drop, check_test,
+    check_side_by_side,
+)  # fmt: skip

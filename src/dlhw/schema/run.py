@@ -24,7 +24,7 @@ from dlhw.schema.fields import (
     distinct,
     experiment,
     one_of,
-)  # fmt: skip
+)
 from dlhw.schema.nets import AnyNet
 
 

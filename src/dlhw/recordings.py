@@ -13,10 +13,10 @@ from torch import Tensor
 
 from dlhw.audio.stft import SAMPLE_RATE
 from dlhw.audio.stream import resampled, signals, spectra
-from dlhw.checkpoints import load_net
-from dlhw.denoising import THRESHOLD
+from dlhw.checkpoints import load_to_use
 from dlhw.errors import UserError
 from dlhw.files import replacing
+from dlhw.masking import rounded
 from dlhw.nets.mask_rnn import MaskNet
 
 BLOCK = 30  # seconds that are read at once
@@ -39,10 +39,7 @@ def load_denoiser(section: dict[str, Any], checkpoint: Path) -> MaskNet:
     Raises:
         UserError: the checkpoint is damaged or of another architecture, or its weights are not finite.
     """
-    net = load_net(checkpoint, instantiate(section))
-    if not all(weights.isfinite().all() for weights in net.state_dict().values()):
-        raise UserError(f"the network in {checkpoint} has weights that are not finite; train it at a lower rate")
-    return net.eval().requires_grad_(False)  # type: ignore[return-value]
+    return load_to_use(checkpoint, instantiate(section), "network")  # type: ignore[return-value]
 
 
 def denoise_file(net: MaskNet, source: Path, target: Path, hard: bool = False) -> Done:
@@ -109,7 +106,7 @@ def blocks_of(file: soundfile.SoundFile) -> Iterator[Tensor]:
 def mask_frames(net: MaskNet, chunks: Iterable[Tensor], hard: bool) -> Iterator[Tensor]:
     """Spectra (channels, frames, bins) through the network's mask, some frames at a time."""
     for frames, mask in masks_of(net, chunks):
-        yield frames * ((mask >= THRESHOLD).float() if hard else mask)
+        yield frames * (rounded(mask) if hard else mask)
 
 
 def masks_of(net: MaskNet, chunks: Iterable[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:

@@ -53,7 +53,12 @@ def soft_mask(net: MaskNet) -> Mask:
 
 def hard_mask(soft: Mask) -> Mask:
     """A soft mask rounded to 0 and 1."""
-    return lambda speech, noise: (soft(speech, noise) >= THRESHOLD).to(speech.real.dtype)
+    return lambda speech, noise: rounded(soft(speech, noise))
+
+
+def rounded(mask: Tensor) -> Tensor:
+    """1 where a soft mask is 0.5 or more, else 0."""
+    return (mask >= THRESHOLD).to(mask.dtype)
 
 
 def estimates(mixture: Mixture, masks: dict[str, Mask]) -> dict[str, tuple[Tensor, Tensor]]:
