@@ -71,7 +71,7 @@ def small(experiment: str, num_epochs: int = 2) -> list[str]:
     if "cell" in cfg:
         overrides.append("units=16")
     if cfg.callbacks.get("denoising_report"):
-        overrides.append("callbacks.denoising_report.snrs=[5.0]")
+        overrides += ["callbacks.denoising_report.snrs=[5.0]", "callbacks.denoising_report.num_at_each=2"]
     if "corruption" in cfg:
         overrides += ["corruption=[0.5,0.9]", "data.test_share=0.05"]  # two people, restored in many ways
     if "rank" in cfg:

@@ -20,7 +20,7 @@ from dlhw.masking import rounded
 from dlhw.nets.mask_rnn import MaskNet
 
 BLOCK = 30  # seconds that are read at once
-CONTEXT = 125  # frames (4 s) on either side that a network which reads backwards too is shown beside those it judges
+CONTEXT = 500  # frames (16 s) on either side that a network which reads backwards too is shown beside those it judges
 CHUNK = 1000  # frames that it judges at once, at least
 
 

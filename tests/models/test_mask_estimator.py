@@ -37,7 +37,7 @@ def estimator(**settings: object) -> MaskEstimator:
 
 
 LOSSES: list[dict[str, object]] = [
-    {}, {"target": "irm"}, {"weight_power": 0.7}, {"loss": "magnitude"}, {"loss": "snr"}, {"gain": 0.0},
+    {}, {"target": "irm"}, {"weight_power": 0.7}, {"loss": "magnitude"}, {"loss": "snr"}, {"snr_weight": 0.3},
 ]  # fmt: skip
 
 
@@ -73,6 +73,16 @@ def test_the_loss_in_decibels_is_that_of_the_masked_spectrum() -> None:
     masked = logits.sigmoid() * (batch.speech + batch.noise)
     error = (masked - batch.speech).abs().square().sum()
     torch.testing.assert_close(loss, -10 * (batch.speech.abs().square().sum() / error).log10())
+
+
+@pytest.mark.parametrize("loss", ["bce", "magnitude"])
+def test_a_weight_adds_the_loss_in_decibels_to_another(loss: str) -> None:
+    batch = batch_of(signals())
+    plain, decibels, both = (
+        estimator(**settings).eval()._loss(batch)[0]
+        for settings in ({"loss": loss}, {"loss": "snr"}, {"loss": loss, "snr_weight": 0.3})
+    )
+    torch.testing.assert_close(both, plain + 0.3 * decibels)
 
 
 def test_the_loss_of_magnitudes_knows_no_phase() -> None:

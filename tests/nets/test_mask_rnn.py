@@ -1,3 +1,5 @@
+from itertools import product
+
 import pytest
 import torch
 from torch import Tensor
@@ -14,7 +16,11 @@ def magnitudes(*shape: int) -> Tensor:
 
 def nets() -> list[MaskNet]:
     torch.manual_seed(0)
-    made = [MaskRNN(BINS, cell, 2, 16, 0.2, both) for cell in ("lstm", "gru") for both in (False, True)]
+    kinds = product(("lstm", "gru"), (False, True), (None, 12), (None, 3.0))
+    made = [
+        MaskRNN(BINS, cell, 2, 16, encoder, memory, dropout=0.2, bidirectional=both)
+        for cell, both, encoder, memory in kinds
+    ]
     return [net.eval() for net in [*made, MaskMLP(BINS, [16, 16], 0.2)]]
 
 
@@ -48,6 +54,14 @@ def test_a_bidirectional_network_does_look_ahead() -> None:
     net = next(net for net in nets() if not net.causal)
     sound = magnitudes(1, 9)
     assert not torch.allclose(net(sound)[0][:, :4], net(sound[:, :4])[0], atol=1e-4)
+
+
+def test_a_noise_louder_by_the_same_factor_all_the_time_leaves_the_deviation_from_its_mean_as_it_is() -> None:
+    net = MaskRNN(BINS, memory=20.0)
+    sound = 1 + magnitudes(1, 30)
+    (inputs, _), (louder, _) = net._inputs(sound, None), net._inputs(100 * sound, None)
+    assert not torch.allclose(inputs[..., :BINS], louder[..., :BINS], atol=1)
+    torch.testing.assert_close(inputs[..., BINS:], louder[..., BINS:], atol=2e-3, rtol=0)
 
 
 def test_features_are_standardised_logarithms() -> None:

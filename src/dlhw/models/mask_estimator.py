@@ -31,6 +31,7 @@ class MaskEstimator(OneNet):
         loss: bce, the binary cross entropy between the mask and the target, a mean over bins; magnitude, the squared
             difference of the masked mixture's magnitudes from the speech's, over the speech's energy; snr, the negative
             SNR in dB of the masked spectrum, a mean over mixtures.
+        snr_weight: of the loss `snr`, added to another.
         weight_power: bins count in `bce` by the mixture's magnitude to this power; 0: all alike. What is wrong in a
             loud bin is heard, and is what the SNR counts.
         gain: training mixtures are made louder or quieter by up to so many dB, a draw each, as recordings are.
@@ -39,11 +40,12 @@ class MaskEstimator(OneNet):
     net: MaskNet
 
     def __init__(
-        self, *args: Any, target: str = "ibm", loss: str = "bce", weight_power: float = 0.0, gain: float = 0.0,
-        **settings: Any,
+        self, *args: Any, target: str = "ibm", loss: str = "bce", snr_weight: float = 0.0, weight_power: float = 0.0,
+        gain: float = 0.0, **settings: Any,
     ) -> None:  # fmt: skip
         super().__init__(*args, **settings)
-        self.target, self.loss, self.weight_power, self.gain = target, loss, weight_power, gain
+        self.target, self.loss, self.snr_weight = target, loss, snr_weight
+        self.weight_power, self.gain = weight_power, gain
 
     def training_step(self, batch: SpeechBatch, batch_idx: int) -> Tensor:
         loss = self._loss(self._at_another_level(batch))[0]
@@ -69,18 +71,20 @@ class MaskEstimator(OneNet):
         logits, _ = self.net(mixture.abs(), batch.num_frames)
         logits = logits.float()
         own = own_frames(batch.num_frames, mixture.shape[1])[..., None]  # (batch, frames, 1)
-        if self.loss == "bce":
+        mask = logits.sigmoid() * own
+        if self.loss == "snr":
+            return negative_snr(batch.speech, mask * mixture), logits
+        if self.loss == "magnitude":
+            error = (mask * mixture.abs() - batch.speech.abs()).square().sum((1, 2))
+            loss = (error / energy(batch.speech)).mean()
+        else:
             target = TARGETS[self.target](batch.speech, batch.noise)
             weights = own * mixture.abs().pow(self.weight_power)
             weights = weights / weights.sum((1, 2), keepdim=True)  # a mixture's level and length do not count
-            return F.binary_cross_entropy_with_logits(logits, target, weights, reduction="sum") / len(target), logits
-        mask = logits.sigmoid() * own
-        energy = batch.speech.abs().square().sum((1, 2))  # (batch,)
-        if self.loss == "magnitude":
-            error = (mask * mixture.abs() - batch.speech.abs()).square().sum((1, 2))
-            return (error / energy).mean(), logits
-        error = (mask * mixture - batch.speech).abs().square().sum((1, 2))
-        return -decibels(energy, error).mean(), logits
+            loss = F.binary_cross_entropy_with_logits(logits, target, weights, reduction="sum") / len(target)
+        if self.snr_weight:
+            loss = loss + self.snr_weight * negative_snr(batch.speech, mask * mixture)
+        return loss, logits
 
     def _evaluate(self, split: str, batch: SpeechBatch) -> None:
         loss, logits = self._loss(batch)
@@ -88,6 +92,16 @@ class MaskEstimator(OneNet):
         found = mean_snr(batch, torch.stack([mask, rounded(mask), torch.ones_like(mask)]))
         names = ("snr", "hard_snr", "mixture_snr")
         self.sums.add(split, len(batch.num_frames), loss=loss, **dict(zip(names, found, strict=True)))
+
+
+def energy(spectra: Tensor) -> Tensor:
+    """(batch,) of spectra (batch, frames, bins)."""
+    return spectra.abs().square().sum((1, 2))
+
+
+def negative_snr(speech: Tensor, estimate: Tensor) -> Tensor:
+    """In dB, of spectra (batch, frames, bins), a mean over the batch."""
+    return -decibels(energy(speech), energy(estimate - speech)).mean()
 
 
 def mean_snr(batch: SpeechBatch, masks: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, Tag
 
-from dlhw.schema.fields import ACTIVATIONS, CELLS, Count, Open, Share, Strict, known_class, one_of
+from dlhw.schema.fields import ACTIVATIONS, CELLS, Count, Open, Positive, Share, Strict, known_class, one_of
 
 CODES = (*ACTIVATIONS, "linear")
 OUTPUTS = ("linear", "sigmoid")
@@ -71,6 +71,8 @@ class MaskRNN(MaskNet):
     cell: Annotated[str, one_of(*CELLS)]
     num_layers: Count
     units: Count
+    encoder: Count | None
+    memory: Positive | None
     bidirectional: bool
 
 

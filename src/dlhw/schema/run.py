@@ -44,6 +44,7 @@ class Model(Open):
     feedback: Annotated[str, one_of("mean", "sample")] = "mean"
     target: Annotated[str, one_of("ibm", "irm")] = "ibm"
     loss: Loss = "bce"
+    snr_weight: NonNegative = 0.0
     weight_power: NonNegative = 0.0
     gain: NonNegative = 0.0
     net: AnyNet
