@@ -35,8 +35,17 @@ lint: $(STAMP) ## ruff and mypy
 bench: $(STAMP) ## measure speed, side by side in one run
 	$(PY) benchmarks/bench.py
 
+reproduce: $(STAMP) ## run every study on real data (days on a laptop; goes on where it stopped), write outputs/book/index.html
+	$(PY) -m dlhw.book book=full
+
+reproduce-quick: $(STAMP) ## run every study once, small and short, on embedded data
+	$(PY) -m dlhw.book book=quick
+
+results: $(STAMP) ## write the tables of RESULTS.md from docs/results
+	$(PY) -m dlhw.book book=tables
+
 clean: ## remove the environment and caches (outputs stay)
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
-.PHONY: help setup run test test-slow lint bench clean
+.PHONY: help setup run test test-slow lint bench reproduce reproduce-quick results clean

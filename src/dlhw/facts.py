@@ -36,10 +36,15 @@ def first_facts(cfg: DictConfig, folder: Path, data: Any, net: nn.Module) -> dic
         "sweep": OmegaConf.to_container(cfg.sweep),
         "command": command(cfg, folder),
         "started": datetime.now().isoformat(timespec="seconds"),
-        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads, {platform.system()}",
+        "machine": machine(),
         "git_commit": git_commit(),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
     }
+
+
+def machine() -> str:
+    threads = torch.get_num_threads()
+    return f"{platform.machine()}, {threads} thread{'' if threads == 1 else 's'}, {platform.system()}"
 
 
 def command(cfg: DictConfig, folder: Path) -> str:

@@ -128,6 +128,18 @@ def agreed_baseline(jobs: Iterable[Job]) -> float | None:
     return statistics.fmean(value for values in by_seed.values() for value in values)
 
 
+def provenance(runs: Iterable[dict[str, Any]]) -> dict[str, list[Any]]:
+    """On what data, with which seeds, where, when and by which code the runs with these results were made."""
+    found: dict[str, set[Any]] = {"data": set(), "seeds": set(), "machines": set(), "dates": set(), "commits": set()}
+    for run in runs:
+        found["data"].add(dataset_name(run))
+        found["seeds"].add(run.get("seed"))
+        found["machines"].add(run.get("machine"))
+        found["dates"].add(str(run.get("started") or "")[:10] or None)
+        found["commits"].add(run.get("git_commit"))
+    return {key: sorted(value for value in values if value is not None) for key, values in found.items()}
+
+
 def _named(specs: Iterable[dict[str, Any]], key: str) -> list[str]:
     """What any of the experiments lists under `key`, each once; records older than the key lack it."""
     return list(dict.fromkeys(name for spec in specs for name in spec.get(key) or []))

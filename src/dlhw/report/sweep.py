@@ -7,7 +7,7 @@ from pathlib import Path
 from dlhw.figures import save_figure
 from dlhw.files import write_atomically, write_csv
 from dlhw.report import chart
-from dlhw.report.aggregate import Sweep, read_sweep
+from dlhw.report.aggregate import Sweep, provenance, read_sweep
 from dlhw.report.history import history_charts
 from dlhw.report.page import picture
 from dlhw.report.search import search_charts
@@ -68,6 +68,7 @@ def _json(sweep: Sweep) -> str:
         "rows": [asdict(group) for group in sweep.groups],
         "best_row": sweep.best,
         "retrained": sweep.retrained and {"overrides": sweep.retrained.overrides, **sweep.retrained.measured},
+        "provenance": provenance(job.results for job in sweep.done),
         "failed": [{"job": job.name, "overrides": job.overrides, "error": job.error} for job in sweep.failed],
     }
     return json.dumps(record, indent=1, allow_nan=False) + "\n"

@@ -1,0 +1,86 @@
+"""Runs a book's studies: what is finished is left alone, what was interrupted goes on."""
+
+import logging
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from dlhw.book.plan import Job
+from dlhw.config import CONF
+from dlhw.files import write_atomically
+from dlhw.report import sweep_report
+
+log = logging.getLogger(__name__)
+
+TRAIN = CONF.parent / "train.py"
+LAST_LINES = 1  # of a failed job's output: the error, which is one line
+
+
+@dataclass(frozen=True)
+class Failed:
+    job: Job
+    reason: str
+
+
+def run_jobs(jobs: Iterable[Job], folder: Path, at_once: int) -> list[Failed]:
+    """Each job in `folder/<study>/<job>`, so many at once, each with its share of the cores; those that failed.
+
+    One that failed stops no other.
+    """
+    threads = max(1, (os.cpu_count() or 1) // at_once)
+    with ThreadPoolExecutor(at_once) as pool:
+        outcomes = pool.map(lambda job: run_job(job, folder / job.study / job.name, threads), jobs)
+        return [outcome for outcome in outcomes if outcome is not None]
+
+
+def run_job(job: Job, folder: Path, threads: int) -> Failed | None:
+    """One job by train.py, in a process of its own; None where it is finished, now or before."""
+    if is_finished(job, folder):
+        return None
+    log.info("%s: python train.py %s", job.study, " ".join(job.overrides))
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+    done = subprocess.run(
+        [sys.executable, str(TRAIN), *arguments(job, folder)],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, check=False,
+    )  # fmt: skip
+    write_atomically(folder.parent / f"{folder.name}.log", done.stdout)
+    if done.returncode == 0:
+        return None
+    return Failed(job, "\n".join(done.stdout.strip().splitlines()[-LAST_LINES:]) or f"exit code {done.returncode}")
+
+
+def is_finished(job: Job, folder: Path) -> bool:
+    return ((folder / "best" if job.is_search else folder) / "results.json").is_file()
+
+
+def arguments(job: Job, folder: Path) -> list[str]:
+    """What train.py is told: a new run in its folder, or an unfinished one to go on with."""
+    if job.is_search:  # its study is kept in the folder: the same command goes on
+        return ["-m", *job.overrides, f"hydra.sweep.dir={quoted(folder)}"]
+    if (folder / "config.yaml").is_file():
+        return [f"resume={quoted(folder)}"]
+    shutil.rmtree(folder, ignore_errors=True)  # it was stopped before it had begun
+    return [*job.overrides, f"hydra.run.dir={quoted(folder)}"]
+
+
+def quoted(folder: Path) -> str:
+    """For Hydra, to which a comma or an equals sign in a value means something."""
+    return "'" + str(folder).replace("'", "\\'") + "'"
+
+
+def summarise(folder: Path, study: str) -> Path | None:
+    """The study's report over the jobs that there are so far, None if there are none; `<study>.json` is its record."""
+    jobs = folder / study
+    if any(jobs.glob("*/multirun.yaml")):  # a search, which is a sweep of its own
+        jobs = next(jobs.glob("*/multirun.yaml")).parent
+    elif not any(jobs.glob("*/overrides.yaml")):
+        return None
+    paths = sweep_report(jobs).paths
+    write_atomically(folder / f"{study}.json", paths["json"].read_bytes())
+    return paths["report"]

@@ -1,0 +1,85 @@
+"""Writes the tables of RESULTS.md between the marks that name them: `<!-- book: NAME -->` and `<!-- end -->`."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from dlhw.book.plan import Plan
+from dlhw.book.records import NOT_RECORDED
+from dlhw.book.values import Answer, Records, answer, cells
+from dlhw.errors import UserError
+from dlhw.files import write_atomically
+
+MARKED = re.compile(r"(<!-- book: (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+REACHED = {True: "yes", False: "**no**", None: ""}
+
+
+def written(text: str, plan: Plan, records: Records) -> str:
+    """The text with every marked table as the records have it.
+
+    Raises:
+        UserError: a mark names no table of the plan, or one of the plan's has no place.
+    """
+    makers = dict.fromkeys(plan.asked, asked_table) | dict.fromkeys(plan.tables, figure_table)
+    marks = [match["name"] for match in MARKED.finditer(text)]
+    if unknown := sorted(set(marks) - makers.keys()):
+        raise UserError(f"no table is called {', '.join(unknown)}; conf/book.yaml has {', '.join(makers)}")
+    if unplaced := sorted(makers.keys() - set(marks)):
+        raise UserError(f"no mark for {', '.join(unplaced)}; write <!-- book: {unplaced[0]} --> and <!-- end -->")
+    return MARKED.sub(
+        lambda match: f"{match[1]}\n{makers[match['name']](plan, match['name'], records)}\n{match[3]}", text
+    )
+
+
+def write_tables(path: Path, plan: Plan, records: Records) -> bool:
+    """Write the file's tables anew; whether that changed it."""
+    before = path.read_text(encoding="utf-8")
+    after = written(before, plan, records)
+    if after != before:
+        write_atomically(path, after)
+    return after != before
+
+
+def asked_table(plan: Plan, name: str, records: Records) -> str:
+    answers = [answer(asked, records) for asked in plan.asked[name]]
+    has_others = any(each.elsewhere for each in answers)
+    heads = ["", *(["elsewhere"] if has_others else []), "asked", "measured", "reached"]
+    rows = [[each.what, *([each.elsewhere] if has_others else []), *verdict(each)] for each in answers]
+    return lines(heads, rows) + "\n" + source([asked.study for asked in plan.asked[name]], records)
+
+
+def verdict(each: Answer) -> list[str]:
+    return [each.asked, each.measured, REACHED[each.reached]]
+
+
+def figure_table(plan: Plan, name: str, records: Records) -> str:
+    table = plan.tables[name]
+    heads = [table.head, *(column.head for column in table.columns)]
+    return lines(heads, cells(table, records)) + "\n" + source(table.studies, records)
+
+
+def lines(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    every = [heads, ["---"] * len(heads), *rows]
+    return "".join(f"| {' | '.join(row)} |\n" for row in every)
+
+
+def source(studies: Sequence[str], records: Records) -> str:
+    """Data, seeds, machine, date and commit of all that a table shows."""
+    found = [record.provenance for name in dict.fromkeys(studies) if (record := records(name)) is not None]
+    parts = {
+        key: sorted({str(value) for each in found for value in each.get(key, [])})
+        for key in ("data", "seeds", "machines", "dates", "commits")
+    }
+    dates = parts["dates"]
+    said = [
+        listed("", parts["data"]),
+        listed("seed " if len(parts["seeds"]) == 1 else "seeds ", parts["seeds"]),
+        listed("", parts["machines"]),
+        " to ".join(dict.fromkeys([dates[0], dates[-1]])) if dates else f"date {NOT_RECORDED}",
+        listed("commit " if len(parts["commits"]) == 1 else "commits ", parts["commits"]) or f"commit {NOT_RECORDED}",
+    ]
+    return f"*{'; '.join(part for part in said if part)}.*\n" if found else ""
+
+
+def listed(before: str, values: Sequence[str]) -> str:
+    return before + ", ".join(values) if values else ""
