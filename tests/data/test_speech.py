@@ -128,6 +128,11 @@ def test_training_mixtures_depend_on_the_seed_and_the_epoch() -> None:
     assert all(torch.equal(a, b) for a, b in zip(plans[0], plans[1], strict=True))
     assert not torch.equal(plans[0].gains, plans[2].gains)
     assert not torch.equal(plans[0].gains, plans[3].gains)
+    twice = speech_data(passes=2).training_plan(3)
+    assert len(twice.gains) == 2 * len(plans[0].gains)
+    first, second = ([part.chunk(2)[half] for part in twice] for half in (0, 1))
+    assert torch.equal(first[0], second[0])
+    assert not torch.equal(first[1], second[1])
     stale = speech_data(fresh=False)
     assert all(torch.equal(a, b) for a, b in zip(stale.training_plan(0), stale.training_plan(7), strict=True))
 

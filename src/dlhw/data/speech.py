@@ -30,13 +30,15 @@ FIXED_STREAMS = {"train": 5, "val": 6, "test": 7}  # and of the split_seed's, th
 class SpeechData(PartsData):
     """SpeechBatches of the parts train, val and test, all at 16 kHz.
 
-    Each training sentence is mixed with `noises_per_sentence` noises an epoch. Validation and test mixtures are fixed:
-    each sentence with `test_noises` noises, at `snr`. Data that is mixed already (the assignment's) stays as it is.
+    Each training sentence is mixed with `noises_per_sentence` noises, `passes` times an epoch. Validation and test
+    mixtures are fixed: each sentence with `test_noises` noises, at `snr`. Data that is mixed already (the assignment's)
+    stays as it is.
 
     Args:
         dataset: speech or speech_matched (a manifest in `path`), ibm_course (the assignment's folder in `path`),
             speech_folders (`clean` and `noise`) or synthetic_speech.
         batch_size, eval_batch_size: mixtures of a global training batch, over all processes, and of another.
+        passes: times the training part is gone through in an epoch, with new mixtures each time.
         train_snr: the range in dB that the SNRs of training mixtures are drawn from.
         fresh: training mixtures are drawn anew each epoch; False: the same ones, which the data may have itself.
         truncate: training mixtures are cut into pieces of that many frames; None: they stay whole.
@@ -77,6 +79,7 @@ class SpeechData(PartsData):
         test_share: float = 0.0,
         num_speakers: int = 0,
         sentences_per_speaker: int = 0,
+        passes: int = 1,
         augment: None = None,
         test_every_epoch: bool = False,
         seed: int = 0,
@@ -88,7 +91,7 @@ class SpeechData(PartsData):
         self.num_speakers, self.sentences_per_speaker = num_speakers, sentences_per_speaker
         self.split_seed, self.seed = split_seed, seed
         self.batch_size, self.eval_batch_size = batch_size, eval_batch_size
-        self.noises_per_sentence, self.test_noises = noises_per_sentence, test_noises
+        self.noises_per_sentence, self.test_noises, self.passes = noises_per_sentence, test_noises, passes
         self.train_snr, self.snr, self.fresh, self.truncate = train_snr, float(snr), fresh, truncate
         self.memory_left = memory_gib * GIB
         self.planners: dict[str, Planner] = {}
@@ -155,7 +158,8 @@ class SpeechData(PartsData):
             return planner.given()
         else:
             generator = seeded(CPU, self.split_seed, FIXED_STREAMS["train"])
-        return planner.drawn(self.noises_per_sentence, self.train_snr, generator)
+        plans = [planner.drawn(self.noises_per_sentence, self.train_snr, generator) for _ in range(self.passes)]
+        return Plan(*map(torch.cat, zip(*plans, strict=True)))
 
     def fixed_plan(self, split: str, snr: float | None = None) -> Plan:
         """The mixtures that a part is judged by, at `snr` dB; None: at the data's own."""
@@ -221,7 +225,8 @@ class SpeechData(PartsData):
         """What is done to the stored samples, in words."""
         spectra = "examples are sentences, 16 kHz mono; spectra by Hann windows of 1024 samples, every 512"
         low, high = self.train_snr
-        drawn = f"{self.noises_per_sentence} noises a sentence at {low:g} to {high:g} dB, "
+        count = f"{self.passes} x {self.noises_per_sentence}" if self.passes > 1 else f"{self.noises_per_sentence}"
+        drawn = f"{count} noises a sentence at {low:g} to {high:g} dB, "
         training = drawn + ("new ones each epoch" if self.fresh else "the same ones each epoch")
         if self.planners["train"].pairs is not None and not self.fresh:
             training = "the data's own mixtures"

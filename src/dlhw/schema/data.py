@@ -96,7 +96,7 @@ def no_augmentation(value: Any) -> None:
 
 class SpeechData(Data):
     dataset: Annotated[str, one_of(*SPEECH)]
-    passes: Count = 1  # of the training part; it is `noises_per_sentence` that says how often a sentence comes
+    passes: Count = 1
     augment: Annotated[None, PlainValidator(no_augmentation)] = None
     noises_per_sentence: Count
     test_noises: Count
