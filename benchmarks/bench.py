@@ -19,6 +19,7 @@ import gan_step  # noqa: E402
 import landscape  # noqa: E402
 import search  # noqa: E402
 import speech_batches  # noqa: E402
+import startup  # noqa: E402
 import ste_step  # noqa: E402
 import torch  # noqa: E402
 import truncation  # noqa: E402
@@ -34,6 +35,7 @@ def main() -> None:
     data = instantiate(compose_config(["experiment=mnist_mlp", *overrides]).data, seed=0)
     data.setup()
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, data: {data.title}\n")
+    startup.main()
     ste_step.main()
     ste_step.excess_along_training(*data.parts["train"], data.title)
     epoch.main(overrides)

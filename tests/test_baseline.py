@@ -88,15 +88,16 @@ def test_what_belongs_to_the_run_does_not(override: str) -> None:
     assert fingerprint(spec(override)) == fingerprint(spec())
 
 
-def test_two_processes_that_want_one_baseline(start_training, outputs: Path) -> None:
-    """One of them trains it; the other one waits and takes it."""
-    processes = [start_training(*FINETUNE, f"optimizer.lr={lr}") for lr in (1e-4, 2e-4)]
+@pytest.mark.parametrize("num_processes", [2, 4])
+def test_processes_that_want_one_baseline(start_training, outputs: Path, num_processes: int) -> None:
+    """One of them trains it; the others wait and take it."""
+    processes = [start_training(*FINETUNE, f"optimizer.lr={1e-4 * (1 + number)}") for number in range(num_processes)]
     outs = [process.communicate(timeout=300) for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], outs
+    assert [process.returncode for process in processes] == [0] * num_processes, outs
     assert sum(stdout.count(TRAINS) for stdout, _ in outs) == 1
     assert len(baselines(outputs)) == 1
     runs = [Finished(file.parent).results for file in (outputs / "svd_finetune").glob("*/results.json")]
-    assert len(runs) == 2
+    assert len(runs) == num_processes
     assert len({run["metrics"]["baseline/test_acc"] for run in runs}) == 1
 
 

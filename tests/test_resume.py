@@ -1,11 +1,13 @@
 """A run that was killed or interrupted ends with the bits of one that was not."""
 
+import random
 import signal
 from pathlib import Path
 
 import pytest
 import torch
 
+from dlhw import checkpoints
 from tests.conftest import resume_in
 from tests.helpers import KILLABLE, SMALL_SVD, Finished, error_line, learned, same_bits, small
 
@@ -49,6 +51,13 @@ PATCHES = [
 MASKS = [*small("ibm_denoiser", num_epochs=4), *KILLABLE, "data.batch_size=2", "references=[]"]
 CONV_GAN = [*small("gan_conv", num_epochs=3), *KILLABLE]
 STE = ["experiment=svd_ste", *SMALL_SVD, *KILLABLE, "trainer.max_epochs=4", "optimizer.lr=0.01"]
+
+
+NUM_KILLS = 20
+
+
+def name_of(overrides: list[str]) -> str:
+    return next(override for override in overrides if override.startswith("experiment=")).removeprefix("experiment=")
 
 
 def only_run(outputs: Path, name: str) -> Path:
@@ -111,6 +120,25 @@ def test_killed_and_resumed(
     assert_same(folder, run_experiment(*overrides))
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("overrides", [MLP, STE, SHALLOW, FACES, DENOISING, GAN, CONV_GAN, PATCHES, MASKS], ids=name_of)
+def test_killed_twenty_times_at_random_steps(train, run_experiment, outputs: Path, overrides: list[str]) -> None:
+    """In one life: each time it is taken up where the last kill left it, and killed again further on."""
+    whole = run_experiment(*overrides)
+    num_steps = checkpoints.load(whole.folder / "checkpoints" / "last.ckpt")["global_step"]
+    each = 2 if "gan" in name_of(overrides) else 1  # Lightning counts both optimizers' steps
+    rng = random.Random(name_of(overrides))
+    steps = sorted(each * rng.randint(1, num_steps // each - 1) for _ in range(NUM_KILLS))
+    command, folder = overrides, None
+    for step in steps:
+        killed = train(*command, env={"KILL_AT_STEP": str(step)})
+        assert killed.returncode == -signal.SIGKILL, killed.stderr
+        (folder,) = {*(outputs / whole.config.name).iterdir()} - {whole.folder}
+        command = [f"resume={folder}"]
+    assert folder is not None
+    assert_same(resume_in(folder), whole)
+
+
 @pytest.mark.parametrize(
     ("name", "overrides"), [("shallow_mlp", SHALLOW), ("lr_drop", DROP), ("patch_lstm_plus", PATCHES)]
 )
@@ -141,9 +169,10 @@ def test_a_finished_run_is_not_resumed(train, run_experiment) -> None:
     assert f"resume={folder.folder}: this run is finished" in error_line(again.stderr)
 
 
-def test_ctrl_c_says_how_to_go_on(train, run_experiment, outputs: Path) -> None:
+@pytest.mark.parametrize("signal_name", ["SIGINT", "SIGTERM"])
+def test_ctrl_c_and_a_polite_kill_say_how_to_go_on(train, run_experiment, outputs: Path, signal_name: str) -> None:
     overrides = small("mnist_mlp", num_epochs=4)
-    stopped = train(*overrides, *KILLABLE, env={"KILL_AT_STEP": "25", "KILL_SIGNAL": "SIGINT"})
+    stopped = train(*overrides, *KILLABLE, env={"KILL_AT_STEP": "25", "KILL_SIGNAL": signal_name})
     folder = Finished(only_run(outputs, "mnist_mlp"))
     assert stopped.returncode == 130
     assert f"python train.py resume={folder.folder}" in stopped.stderr

@@ -1,6 +1,7 @@
 """Sweeps: a failed job stops no other, is listed with its reason, and decides the exit code."""
 
 import csv
+import importlib.util
 import json
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -59,6 +60,19 @@ def test_a_good_sweep_in_parallel(train, outputs: Path) -> None:
     assert [row["status"] for row in rows(sweep_folder(outputs))] == ["ok", "ok"]
     assert (sweep_folder(outputs) / "report.html").is_file()
     assert len([path for path in (outputs / "baselines").iterdir() if path.is_dir()]) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("launcher", "plugin"), [("submitit_local", "hydra_submitit_launcher"), ("ray", "hydra_ray_launcher")]
+)
+def test_a_sweep_on_a_cluster_of_this_machine(train, outputs: Path, launcher: str, plugin: str) -> None:
+    if importlib.util.find_spec(f"hydra_plugins.{plugin}") is None:
+        pytest.skip(f"{plugin} is not installed: pip install -e .[cluster]")
+    done = train(*STE, "rank=2,4", f"hydra/launcher={launcher}")
+    assert done.returncode == 0, done.stderr
+    assert [row["status"] for row in rows(sweep_folder(outputs))] == ["ok", "ok"]
+    assert (sweep_folder(outputs) / "report.html").is_file()
 
 
 @pytest.mark.slow

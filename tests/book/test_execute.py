@@ -81,10 +81,14 @@ def test_records_are_published_and_the_tables_written(
     tables.write_text("<!-- book: all -->\n<!-- end -->\n<!-- book: acc -->\n<!-- end -->\n")
     monkeypatch.setattr(command, "RESULTS", results)
     monkeypatch.setattr(command, "TABLES", tables)
+    readme = tmp_path / "README.md"
+    readme.write_text("<!-- book: experiments -->\n<!-- end -->\n")
+    monkeypatch.setattr(command, "README", readme)
     command.main(["book=publish", f"output={tmp_path}"])
     assert (results / "small.json").read_bytes() == (tmp_path / "book" / "small.json").read_bytes()
     assert "| reads | ≥ 20.00 % | 50.00 % | yes |" in tables.read_text()
     assert "| b | 50.00 |" in tables.read_text()
+    assert "| `svd_ste` |" in readme.read_text()
 
 
 def test_a_job_that_was_stopped_before_it_had_begun_starts_anew(tmp_path: Path) -> None:

@@ -9,13 +9,16 @@ import pytest
 import yaml
 
 from dlhw.book import markdown
-from dlhw.book.__main__ import RESULTS, TABLES
+from dlhw.book.__main__ import README, RESULTS, TABLES
+from dlhw.book.heads import read_head
 from dlhw.book.plan import Plan, read_plan
 from dlhw.book.records import Record, alike, read_record
 from dlhw.book.values import answer, shown
+from dlhw.config import experiments
 from dlhw.errors import UserError
 from dlhw.report.aggregate import Group, Stat
 
+FIGURES = RESULTS.parent / "figures"
 PROVENANCE = {"data": ["MNIST"], "seeds": [0, 1], "machines": ["x, 1 thread"], "dates": ["2026-11-20", "2026-11-22"],
               "commits": ["abc"]}  # fmt: skip
 ROWS = [
@@ -97,6 +100,15 @@ def test_results_md_is_what_the_records_say() -> None:
     """Whoever changes a record, or the book, runs `make results`."""
     text = TABLES.read_text(encoding="utf-8")
     assert markdown.written(text, read_plan(), partial(read_record, RESULTS)) == text
+
+
+def test_the_readme_lists_what_the_experiments_heads_say() -> None:
+    text = README.read_text(encoding="utf-8")
+    assert markdown.listed_experiments(text, read_plan()) == text
+    for name in experiments():
+        head = read_head(name)
+        assert (FIGURES / head.figure).exists(), f"{name}: docs/figures has no {head.figure}"
+        assert f"experiment={name}" in head.command or "hparams_search" in head.command
 
 
 @pytest.mark.parametrize(

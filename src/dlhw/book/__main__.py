@@ -25,7 +25,8 @@ Run every study of conf/book.yaml on real data, and set what was measured beside
   python -m dlhw.book book=full
 
   book=full        full: real data, as RESULTS.md has it (days on a laptop); quick: everything once, small and short;
-                   tables: run nothing, write the tables of RESULTS.md from docs/results;
+                   tables: run nothing, write the tables of RESULTS.md from docs/results and the experiments' one in
+                   README.md from the heads of their configs;
                    publish: take the full book's records to docs/results first
   only=null        studies, separated by commas; null: all
   jobs=2           at once, each with its share of the cores
@@ -33,7 +34,8 @@ Run every study of conf/book.yaml on real data, and set what was measured beside
 
 What is finished is not run again, and what was interrupted goes on: give the same command again."""
 
-RESULTS, TABLES = CONF.parent / "docs" / "results", CONF.parent / "RESULTS.md"
+ROOT = CONF.parent
+RESULTS, TABLES, README = ROOT / "docs" / "results", ROOT / "RESULTS.md", ROOT / "README.md"
 
 
 class Settings(Strict):
@@ -81,7 +83,7 @@ def run(plan: Plan, settings: Settings, quick: bool) -> None:
 
 
 def write_results(plan: Plan, book: Path | None) -> None:
-    """RESULTS.md from docs/results, to which the records of a book are taken first."""
+    """The tables of RESULTS.md, from docs/results, to which the records of a book are taken first, and of README.md."""
     from dlhw.book import markdown, records
     from dlhw.files import write_atomically
 
@@ -89,8 +91,13 @@ def write_results(plan: Plan, book: Path | None) -> None:
         assert book is not None
         if (book / f"{name}.json").is_file():
             write_atomically(RESULTS / f"{name}.json", (book / f"{name}.json").read_bytes())
-    changed = markdown.write_tables(TABLES, plan, partial(records.read_record, RESULTS))
-    print(f"{TABLES.name}: {'written' if changed else 'is as docs/results has it'}")
+    read = partial(records.read_record, RESULTS)
+    changes = {
+        TABLES: lambda text: markdown.written(text, plan, read),
+        README: lambda text: markdown.listed_experiments(text, plan),
+    }
+    for path, change in changes.items():
+        print(f"{path.name}: {'written' if markdown.rewrite(path, change) else 'is as it should be'}")
 
 
 if __name__ == "__main__":

@@ -1,12 +1,15 @@
-"""Writes the tables of RESULTS.md between the marks that name them: `<!-- book: NAME -->` and `<!-- end -->`."""
+"""Writes the tables of RESULTS.md and README.md between `<!-- book: NAME -->` and `<!-- end -->`."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
+from dlhw.book import heads
 from dlhw.book.plan import Plan
 from dlhw.book.records import NOT_RECORDED
 from dlhw.book.values import Answer, Records, answer, cells
+from dlhw.config import experiments
 from dlhw.errors import UserError
 from dlhw.files import write_atomically
 
@@ -15,26 +18,34 @@ REACHED = {True: "yes", False: "**no**", None: ""}
 
 
 def written(text: str, plan: Plan, records: Records) -> str:
-    """The text with every marked table as the records have it.
+    """The text of RESULTS.md with every table as the records have it. Raises UserError as `replaced`."""
+    makers = dict.fromkeys(plan.asked, asked_table) | dict.fromkeys(plan.tables, figure_table)
+    return replaced(text, {name: partial(make, plan, name, records) for name, make in makers.items()})
+
+
+def listed_experiments(text: str, plan: Plan) -> str:
+    """The text of README.md with the table of all experiments. Raises UserError as `replaced`."""
+    return replaced(text, {"experiments": partial(heads.table, plan, list(experiments()))})
+
+
+def replaced(text: str, makers: Mapping[str, Callable[[], str]]) -> str:
+    """The text with a new table at each mark.
 
     Raises:
-        UserError: a mark names no table of the plan, or one of the plan's has no place.
+        UserError: a mark names no table, or a table has no place.
     """
-    makers = dict.fromkeys(plan.asked, asked_table) | dict.fromkeys(plan.tables, figure_table)
     marks = [match["name"] for match in MARKED.finditer(text)]
     if unknown := sorted(set(marks) - makers.keys()):
-        raise UserError(f"no table is called {', '.join(unknown)}; conf/book.yaml has {', '.join(makers)}")
+        raise UserError(f"no table is called {', '.join(unknown)}; there are {', '.join(makers)}")
     if unplaced := sorted(makers.keys() - set(marks)):
         raise UserError(f"no mark for {', '.join(unplaced)}; write <!-- book: {unplaced[0]} --> and <!-- end -->")
-    return MARKED.sub(
-        lambda match: f"{match[1]}\n{makers[match['name']](plan, match['name'], records)}\n{match[3]}", text
-    )
+    return MARKED.sub(lambda match: f"{match[1]}\n{makers[match['name']]()}\n{match[3]}", text)
 
 
-def write_tables(path: Path, plan: Plan, records: Records) -> bool:
-    """Write the file's tables anew; whether that changed it."""
+def rewrite(path: Path, change: Callable[[str], str]) -> bool:
+    """Write the file anew; whether that changed it."""
     before = path.read_text(encoding="utf-8")
-    after = written(before, plan, records)
+    after = change(before)
     if after != before:
         write_atomically(path, after)
     return after != before
