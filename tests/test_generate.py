@@ -319,7 +319,8 @@ def test_what_is_not_a_network_of_dlhws_is_never_called(run: Path, place: str, t
     call = target if place == "_target_" else {"_target_": target, "path": str(victim)}
     change(run, f"model.net.generator.{place}", call)
     line = refused(f"run={run}")
-    assert f"_target_={target} in model.net.generator is refused; must be one of dlhw.nets" in line
+    at = "" if place == "_target_" else f".{place}"
+    assert f"{run / 'config.yaml'}: model.net.generator{at}._target_={target}: refused" in line
     assert victim.exists()
 
 

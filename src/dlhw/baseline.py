@@ -59,16 +59,20 @@ def obtain_references(cfg: DictConfig, train: Train) -> dict[str, Path]:
     for experiment, overrides, seed in wanted:
         label = experiment if counts[experiment] == 1 else " ".join([experiment, *overrides])
         spec = run_config(cfg, experiment, overrides, same_net=False, seed=seed)
-        try:
-            validate(spec)
-        except UserError as error:
-            raise UserError(f"the reference {label}: {error}") from error
         folders[label] = finished_run(spec, train, "reference")
     return folders
 
 
 def finished_run(spec: DictConfig, train: Train, role: str) -> Path:
-    """The folder of the config's finished run in the cache; trains it first where it is not there."""
+    """The folder of the config's finished run in the cache; trains it first where it is not there.
+
+    Raises:
+        UserError: the config is not valid: its overrides are the asking run's, which may be taken up from any folder.
+    """
+    try:
+        validate(spec)
+    except UserError as error:
+        raise UserError(f"the {role} {spec.name}: {error}") from error
     folder = Path(spec.paths.baselines) / f"{spec.name}-{spec.data.dataset}-seed{spec.seed}-{fingerprint(spec)}"
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)

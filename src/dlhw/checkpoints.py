@@ -9,12 +9,12 @@ from typing import Any
 
 import torch
 from hydra.utils import instantiate
-from omegaconf import OmegaConf
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 from torch import Tensor, nn
 
 from dlhw.errors import UserError
 from dlhw.files import write_atomically
+from dlhw.run_folder import content_of, own_network
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -98,6 +98,12 @@ def tested(folder: Path) -> Path:
 
 
 def trained_net(folder: Path) -> nn.Module:
-    """The network of a finished run as it was tested, in evaluation mode."""
-    net: nn.Module = instantiate(OmegaConf.load(folder / "config.yaml").model.net)
+    """The network of a finished run as it was tested, in evaluation mode.
+
+    Raises:
+        UserError: its config cannot be read, or would have something else called than what is shipped or trusted; its
+            checkpoint is damaged or of another architecture.
+    """
+    file = folder / "config.yaml"
+    net: nn.Module = instantiate(own_network(content_of(file), file, "model", "net"))
     return load_net(tested(folder), net).eval()

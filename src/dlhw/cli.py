@@ -9,7 +9,7 @@ import os
 import shutil
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from dlhw import config, schema
+from dlhw import config, run_folder, schema
 from dlhw.errors import NEEDS_OPTUNA, SweepFailed, UserError, near
 from dlhw.files import write_atomically
 
@@ -38,6 +38,7 @@ def main(app: Callable[[], Any]) -> None:
     wants_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands errors on instead of printing them its own way
     try:
+        refuse_pickles(sys.argv[1:])
         app()
         SweepEnd.check()
     except JobFailed as failed:
@@ -60,7 +61,8 @@ def job(cfg: DictConfig) -> float | None:
     folder = Path(hydra_config.runtime.output_dir)
     try:
         if cfg.resume:
-            cfg = resumed(cfg)
+            refuse_overrides()
+            return run_job(continued(Path(cfg.resume), Path(cfg.data.root)), folder)
         if hydra_config.mode == RunMode.RUN and hydra_config.runtime.choices.get("hparams_search"):
             remove_unused(folder)
             raise UserError("a search needs -m: python train.py -m hparams_search=...")
@@ -93,7 +95,12 @@ def explained(error: BaseException | None) -> str:
 
 
 def run_job(cfg: DictConfig, folder: Path) -> float | None:
-    schema.validate(cfg)
+    try:
+        schema.validate(cfg)
+    except UserError as error:
+        if cfg.resume:
+            raise UserError(f"{Path(cfg.resume) / 'config.yaml'}: {error}") from error
+        raise
     config.checkpoint_to_resume(cfg, folder)
     from dlhw.run import run  # torch and Lightning are imported here, when the config is known to be valid
 
@@ -129,15 +136,26 @@ def remove_unused(folder: Path, num_parents: int = 1) -> bool:
     return True
 
 
-def resumed(cfg: DictConfig) -> DictConfig:
-    """The config of the run that is resumed, as its folder holds it."""
+def refuse_overrides() -> None:
     given = [item for item in HydraConfig.get().overrides.task if not item.startswith("resume=")]
     if given:
         raise UserError(f"resume= takes the run's own settings; leave out {' '.join(given)}")
-    saved = OmegaConf.load(Path(cfg.resume) / "config.yaml")
-    assert isinstance(saved, DictConfig)
-    saved.resume, saved.ckpt_path = cfg.resume, "last"
-    return saved
+
+
+def continued(run: Path, root: Path) -> DictConfig:
+    """The config that a run goes on with, as its folder holds it; whether it is valid is still to be seen.
+
+    Args:
+        root: where the user has data looked for.
+    """
+    saved = run_folder.config_to_resume(run, root)
+    return OmegaConf.create(saved | {"resume": str(run), "ckpt_path": "last"})
+
+
+def refuse_pickles(args: Sequence[str]) -> None:
+    """Hydra would take a run up from a pickle, which may run any code; its options may be shortened."""
+    if any(arg.startswith("--e") for arg in args):
+        raise UserError("--experimental-rerun is refused: it loads a pickle; go on with a run by resume=FOLDER")
 
 
 def listing() -> str:

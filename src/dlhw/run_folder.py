@@ -1,10 +1,9 @@
-"""What a run's folder says of its network, read without trusting it: it may come from somebody else.
+"""What a run's folder says of itself, read without trusting it: it may come from somebody else.
 
 Imports neither torch nor Lightning.
 """
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +11,10 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from dlhw import targets
 from dlhw.errors import UserError
 
-OWN_NETWORK = re.compile(r"dlhw\.nets\.\w+\.\w+")  # not all of dlhw: dlhw.files.os.remove is there
+PICKLED = "dlhw.data.faces.FaceData"  # without a path of its own it reads Olivetti's as scikit-learn keeps them
 
 
 def config_of(run: Path, model: str, kind: str, example: str) -> dict[Any, Any]:
@@ -30,10 +30,7 @@ def config_of(run: Path, model: str, kind: str, example: str) -> dict[Any, Any]:
     file = run / "config.yaml"
     if not file.is_file():
         raise UserError(f"run={run}: no config.yaml there; it must be the folder of a run")
-    try:
-        config = OmegaConf.to_container(OmegaConf.load(file))
-    except (OSError, UnicodeDecodeError, YAMLError, OmegaConfBaseException) as error:
-        raise UserError(f"{file} cannot be read; run the experiment again, or give another run=") from error
+    config = content_of(file)
     if not isinstance(config, dict) or at(config, "model", "_target_") != model:
         raise UserError(
             f"run={run}: a run of {at(config, 'name') or 'something unknown'}, which is not {kind}; train one first: "
@@ -42,29 +39,70 @@ def config_of(run: Path, model: str, kind: str, example: str) -> dict[Any, Any]:
     return config
 
 
-def own_network(config: dict[Any, Any], file: Path, *keys: str) -> dict[str, Any]:
-    """The section of a config at these keys, which tells how a network is built: one of dlhw's and nothing else.
+def content_of(file: Path) -> Any:
+    """What a config.yaml holds, as plain values with nothing resolved.
 
-    What a `_target_` names is called with arguments of whoever wrote the file.
+    Raises:
+        UserError: it cannot be read.
+    """
+    try:
+        return OmegaConf.to_container(OmegaConf.load(file))
+    except (OSError, UnicodeDecodeError, YAMLError, OmegaConfBaseException) as error:
+        raise UserError(f"{file} cannot be read; run the experiment again, or give another folder") from error
+
+
+def config_to_resume(run: Path, root: Path) -> dict[Any, Any]:
+    """The whole config of a run that is to go on, as plain values; whether it is valid is still to be seen.
+
+    Args:
+        root: where the user has data looked for.
+
+    Raises:
+        UserError: it cannot be read, is no mapping, holds what is not resolved, or would have a pickled file loaded
+            from a folder that only the config names.
+    """
+    file = run / "config.yaml"
+    config = content_of(file)
+    if not isinstance(config, dict):
+        raise UserError(f"{file} holds no config; run the experiment again, or give another folder")
+    refuse_unresolved(config, file, "the config")
+    refuse_pickle(config.get("data"), file, root)
+    return config
+
+
+def refuse_pickle(data: Any, file: Path, root: Path) -> None:
+    if at(data, "_target_") != PICKLED or at(data, "path") is not None or at(data, "dataset") == "synthetic_faces":
+        return
+    named = Path(str(at(data, "root")))
+    if named.resolve() != root.resolve():
+        raise UserError(
+            f"{file}: data.root={named}: the Olivetti faces there are a pickled file, which may run code when it is "
+            "loaded; if you trust that folder, set DLHW_DATA_DIR to it"
+        )
+
+
+def own_network(config: dict[Any, Any], file: Path, *keys: str) -> dict[str, Any]:
+    """The section of a config at these keys, which tells how a network is built.
+
+    Raises:
+        UserError: there is none, or something else than what is shipped or trusted would be called.
     """
     section = at(config, *keys)
     where = ".".join(keys)
     if not at(section, "_target_"):
         raise UserError(f"{file}: {where} is missing; give the folder of an unchanged run")
-    refuse_foreign(section, file, where)
+    refuse_unresolved(section, file, where)
+    try:
+        targets.check(section, where)
+    except UserError as error:
+        raise UserError(f"{file}: {error}") from error
     return section
 
 
-def refuse_foreign(node: Any, file: Path, where: str) -> None:
-    if isinstance(node, dict):
-        target = str(node.get("_target_"))
-        if "_target_" in node and not OWN_NETWORK.fullmatch(target):
-            raise UserError(f"{file}: _target_={target} in {where} is refused; must be one of dlhw.nets")
-        for value in node.values():
-            refuse_foreign(value, file, where)
-    elif isinstance(node, list):
-        for value in node:
-            refuse_foreign(value, file, where)
+def refuse_unresolved(node: Any, file: Path, where: str) -> None:
+    if isinstance(node, dict | list):
+        for value in node.values() if isinstance(node, dict) else node:
+            refuse_unresolved(value, file, where)
     elif "${" in str(node):  # would become something else after it was looked at
         raise UserError(f"{file}: {node} in {where} is refused; must be a plain value, as dlhw writes it")
 

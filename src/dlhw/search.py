@@ -7,6 +7,7 @@ Hydra's sweeper does the searching; the jobs' folders tell all that is to be kno
 import importlib.util
 import logging
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,9 @@ from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 from dlhw.errors import NEEDS_OPTUNA, UserError
 from dlhw.report.jobs import BEST, Job, read_jobs
 from dlhw.report.text import higher_is_better, is_number
+
+# An option or a setting of Hydra's own: dlhw keeps none in a job's folder, which may come from somebody else
+FOREIGN = re.compile(r"-|[+~]*hydra\b")
 
 
 def prepare(config: DictConfig) -> None:
@@ -89,7 +93,8 @@ def is_done(job: Job) -> bool:
 
 def overrides_of(folder: Path) -> list[str]:
     file = folder / "overrides.yaml"
-    return [str(override) for override in OmegaConf.load(file)] if file.is_file() else []
+    overrides = [str(override) for override in OmegaConf.load(file)] if file.is_file() else []
+    return [override for override in overrides if not FOREIGN.match(override)]
 
 
 def best_job(folder: Path) -> Job | None:

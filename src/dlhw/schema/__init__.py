@@ -8,11 +8,13 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 
+from dlhw import targets
 from dlhw.errors import UserError, near
 from dlhw.schema.checks import CHECKS
 from dlhw.schema.data import AUGMENTATIONS, KINDS, SPEECH, has_validation
 from dlhw.schema.data_checks import check_data_folder, check_kind, check_monitors, check_own_data, check_speech
 from dlhw.schema.fields import ACTIVATIONS, FLIPS, SCHEMES, Strict, one_of
+from dlhw.schema.models import KINDS as MODELS
 from dlhw.schema.nets import NETS
 from dlhw.schema.run import RunConfig, Sweep
 
@@ -29,17 +31,17 @@ __all__ = [
     "validate",
 ]
 
-TAGS = (*AUGMENTATIONS, *KINDS, *NETS)  # of the unions, no keys of a config
+TAGS = (*AUGMENTATIONS, *KINDS, "OwnData", *NETS, *MODELS)  # of the unions, no keys of a config
 
 
 def validate(cfg: DictConfig) -> None:
     """Refuse a config that cannot run.
 
     Raises:
-        UserError: one line that names the key, its value, what is allowed, and the file the key comes from.
+        UserError: one line that names the key, its value and what is allowed.
     """
-    check_kind(cfg)
     try:
+        check_kind(cfg)
         plain = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
         if "data.num_classes" in str(error):
@@ -52,6 +54,7 @@ def validate(cfg: DictConfig) -> None:
         config = RunConfig.model_validate(plain)
     except ValidationError as error:
         raise UserError(first_line(error)) from error
+    targets.check(plain)
     for check in CHECKS:
         check(config)
     check_data_folder(config.data)
@@ -70,5 +73,7 @@ def first_line(error: ValidationError) -> str:
     message = detail["msg"].removeprefix("Value error, ")
     if detail["type"] == "extra_forbidden":
         return f"unknown key {key}{near(key, RunConfig.model_fields)}"
+    if detail["type"] == "missing":
+        return f"{key} is missing (see `--cfg job` for the whole config)"
     message = message.replace("Input should be", "must be")
     return f"{key}={detail['input']}: {message} (see `--cfg job` for the whole config)"

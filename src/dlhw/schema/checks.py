@@ -4,6 +4,7 @@ from itertools import pairwise
 
 from dlhw.errors import UserError
 from dlhw.schema.data import ImageData
+from dlhw.schema.models import Denoising
 from dlhw.schema.nets import MLP, Adversaries, Autoencoder, PatchRNN
 from dlhw.schema.run import RunConfig
 
@@ -71,7 +72,7 @@ def check_patches(config: RunConfig) -> None:
 
 def check_corruption(config: RunConfig) -> None:
     """The shares of zeroed pixels that a denoiser is trained on are an interval."""
-    if config.model.low > config.model.high:
+    if isinstance(config.model, Denoising) and config.model.low > config.model.high:
         raise UserError(f"model.low={config.model.low}: must be at most model.high, which is {config.model.high}")
 
 

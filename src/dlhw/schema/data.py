@@ -76,6 +76,17 @@ class Data(Open):
     path: str | None = None
 
 
+class OwnData(Data):
+    """Of a class that is no kind of data here: what of it is to be checked, it checks itself."""
+
+    dataset: str
+    root: str | None = None
+    split_seed: Natural = 0
+    passes: Count = 1
+    augment: Augment | None = None
+    test_every_epoch: bool = False
+
+
 class ImageData(Data):
     num_classes: Count
     num_val: Natural
@@ -116,12 +127,15 @@ class SpeechData(Data):
 AnyData = Annotated[
     Annotated[ImageData, Tag("ImageData")]
     | Annotated[FaceData, Tag("FaceData")]
-    | Annotated[SpeechData, Tag("SpeechData")],
-    known_class(*KINDS, default="ImageData"),
+    | Annotated[SpeechData, Tag("SpeechData")]
+    | Annotated[OwnData, Tag("OwnData")],
+    known_class(*KINDS, default="OwnData"),
 ]
 
 
 def has_validation(data: AnyData) -> bool:
+    if isinstance(data, OwnData):
+        return True  # or it is seen when it is read
     if isinstance(data, SpeechData):
         return data.dataset != "speech_folders" or data.val_share > 0
     return data.val_share > 0 if isinstance(data, FaceData) else data.num_val > 0

@@ -33,11 +33,6 @@ def one_of(*names: str) -> Any:
     return PlainValidator(partial(name_in, names))
 
 
-def mask_loss(value: Any) -> Any:
-    """A mask estimator's has a name; a robust classifier's is a section, which its own class checks."""
-    return value if isinstance(value, dict) else name_in(LOSSES, value)
-
-
 def experiment(value: Any) -> str:
     return name_in(experiments(), value)
 
@@ -58,7 +53,6 @@ def scheme(value: Any) -> str | float:
     return str(value)
 
 
-Loss = Annotated[Any, PlainValidator(mask_loss)]
 Rank = Annotated[int | str, PlainValidator(rank)]
 Scheme = Annotated[str | float, PlainValidator(scheme)]
 Count = Annotated[int, Field(ge=1, strict=True)]

@@ -11,7 +11,6 @@ from dlhw.schema.fields import (
     FLIPS,
     Count,
     Depth,
-    Loss,
     Natural,
     NonNegative,
     Open,
@@ -25,29 +24,7 @@ from dlhw.schema.fields import (
     experiment,
     one_of,
 )
-from dlhw.schema.nets import AnyNet
-
-
-class Model(Open):
-    label_smoothing: Share = 0.0
-    low: Share = 0.0
-    high: Share = 0.0
-    objective: Annotated[str, one_of("mse", "log_mse")] = "mse"
-    discriminator_lr: Positive | None = None
-    real_label: Annotated[float, Field(gt=0.5, le=1)] = 1.0
-    fake_label: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
-    instance_noise: NonNegative = 0.0
-    ema: Share = 0.0
-    channels_last: bool = False
-    distance: Annotated[str, one_of(*DISTANCES)] = "mse"
-    free_weight: NonNegative = 0.0
-    feedback: Annotated[str, one_of("mean", "sample")] = "mean"
-    target: Annotated[str, one_of("ibm", "irm")] = "ibm"
-    loss: Loss = "bce"
-    snr_weight: NonNegative = 0.0
-    weight_power: NonNegative = 0.0
-    gain: NonNegative = 0.0
-    net: AnyNet
+from dlhw.schema.models import AnyModel
 
 
 class Optimizer(Open):
@@ -123,7 +100,7 @@ class RunConfig(Strict):
     sweep: Sweep
     paths: dict[str, str]
     data: AnyData
-    model: Model
+    model: AnyModel
     optimizer: Optimizer
     scheduler: dict[str, Any]
     trainer: Trainer
