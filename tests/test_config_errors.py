@@ -135,6 +135,10 @@ WRONG: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "no recurrent layer": ((*PATCHES, "layers=0"), ("layers=0:", "greater than or equal to 1")),
     "no unit": ((*PATCHES, "units=0"), ("units=0:", "greater than or equal to 1")),
     "unknown distance": ((*PATCHES, "distance=mes"), ("distance=mes:", "did you mean mse")),
+    "nobody to judge": (
+        (*PATCHES, "references=[]"),
+        ("callbacks.completion.judge=small_cnn: must be among the references", "callbacks.completion=null"),
+    ),
     "unknown feedback": ((*PATCHES, "model.feedback=samples"), ("model.feedback=samples:", "did you mean sample")),
     "own predictions with a negative weight": ((*PATCHES, "model.free_weight=-1"), ("model.free_weight=-1:", "to 0")),
     "dropout of all between recurrent layers": ((*PATCHES, "model.net.dropout=1"), ("dropout=1:", "less than 1")),

@@ -10,7 +10,7 @@ from tests.helpers import SMALL_SVD, Finished, small
 FAMILIES = {
     "classifier": [*small("mnist_mlp"), "model.net.dropout=0"],
     "straight-through": ["experiment=svd_ste", *SMALL_SVD, "trainer.max_epochs=2"],
-    "patches": [*small("patch_lstm"), "references=[]"],
+    "patches": [*small("patch_lstm"), "references=[]", "callbacks.completion=null"],
     "denoiser": [*small("ibm_denoiser"), "data.batch_size=2", "model.net.dropout=0", "model.gain=0", "references=[]"],
 }
 

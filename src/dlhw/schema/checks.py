@@ -76,6 +76,19 @@ def check_corruption(config: RunConfig) -> None:
         raise UserError(f"model.low={config.model.low}: must be at most model.high, which is {config.model.high}")
 
 
+def check_judges(config: RunConfig) -> None:
+    """Who is to judge must be among the references, which are trained first."""
+    judges = [reference.experiment for reference in config.references]
+    for name, settings in config.callbacks.items():
+        judge = settings.get("judge") if isinstance(settings, dict) else None
+        if judge is not None and judge not in judges:
+            known = ", ".join(judges) or "there are none"
+            raise UserError(
+                f"callbacks.{name}.judge={judge}: must be among the references ({known}); add it to references, or take "
+                f"the judging out by callbacks.{name}=null"
+            )
+
+
 def check_rate(config: RunConfig) -> None:
     """A rate that is not given must be found by something."""
     if config.optimizer.lr is None and not config.callbacks.get("range_test"):
@@ -127,6 +140,6 @@ def check_side_by_side(config: RunConfig) -> None:
 
 
 CHECKS = (
-    check_ranks, check_latent, check_adversaries, check_patches, check_corruption, check_rate, check_drop, check_test,
-    check_side_by_side,
+    check_ranks, check_latent, check_adversaries, check_patches, check_corruption, check_judges, check_rate, check_drop,
+    check_test, check_side_by_side,
 )  # fmt: skip
