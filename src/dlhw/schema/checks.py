@@ -84,7 +84,7 @@ def check_judges(config: RunConfig) -> None:
         if judge is not None and judge not in judges:
             known = ", ".join(judges) or "there are none"
             raise UserError(
-                f"callbacks.{name}.judge={judge}: must be among the references ({known}); add it to references, or take "
+                f"callbacks.{name}.judge={judge}: must be among the references ({known}); add it to them, or take "
                 f"the judging out by callbacks.{name}=null"
             )
 
