@@ -2,6 +2,7 @@ PYTHON ?= python3
 VENV   := .venv
 PY     := $(VENV)/bin/python
 ARGS   ?= experiment=svd_ste rank=20 data=digits
+OUTPUTS ?= outputs
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
@@ -32,6 +33,9 @@ lint: $(STAMP) ## ruff and mypy
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 
+gallery: $(STAMP) ## outputs/index.html: a page to look through all runs and sweeps
+	$(PY) -m dlhw.report.index "$(OUTPUTS)"
+
 bench: $(STAMP) ## measure speed, side by side in one run
 	$(PY) benchmarks/bench.py
 
@@ -48,4 +52,4 @@ clean: ## remove the environment and caches (outputs stay)
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
-.PHONY: help setup run test test-slow lint bench reproduce reproduce-quick results clean
+.PHONY: help setup run test test-slow lint gallery bench reproduce reproduce-quick results clean

@@ -168,3 +168,28 @@ def three_methods(folder: Path) -> Path:
                 )  # fmt: skip
                 write_run(folder / ",".join(overrides[:3]), overrides, record)
     return folder
+
+
+def all_kinds(outputs: Path) -> Path:
+    """Runs, a sweep, a search and a baseline, as an outputs folder holds them; one run failed, one has not ended."""
+    write_run(outputs / "svd_ste" / "2026-11-21_11-12-13", ["experiment=svd_ste", "rank=20", "data=mnist"])
+    write_failure(
+        outputs / "svd_ste" / "2026-11-21_12-00-00", ["experiment=svd_ste", "rank=0"], "rank <0> is too small"
+    )
+    begun = outputs / "gan_conv" / "2026-11-24_00-00-00" / ".hydra"
+    begun.mkdir(parents=True)
+    (begun / "overrides.yaml").write_text("- experiment=gan_conv\n- paths.outputs=/elsewhere\n- seed=3\n")
+    two_gans(outputs / "gan_dense+gan_conv" / "multirun" / "2026-11-22_10-00-00")
+    search = outputs / "search" / "fashion_mlp"
+    for name, rate, accuracy in (("a", 0.1, 0.88), ("b", 0.2, 0.91)):
+        record = results(
+            experiment="fashion_mlp", dataset={"name": "Fashion-MNIST"}, figures=[], metrics={"val/acc": accuracy},
+            sweep={"x": None, "y": ["val/acc"]}, started="2026-11-23T09:00:00",
+        )  # fmt: skip
+        write_run(search / name, ["hparams_search=fashion_mlp", f"optimizer.lr={rate}"], record)
+    (search / "multirun.yaml").touch()
+    tested = results(experiment="fashion_mlp", figures=[], metrics={"val/acc": 0.91, "test/acc": 0.9})
+    write_run(search / "best", ["optimizer.lr=0.2"], tested)
+    record = results(experiment="mnist_mlp", started="2026-11-20T08:00:00", metrics={"test/acc": 0.9862}, sweep={})
+    write_run(outputs / "baselines" / "mnist_mlp-mnist-seed0-0123456789", [], record)
+    return outputs

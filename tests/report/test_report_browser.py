@@ -3,15 +3,16 @@
 import html
 import json
 import re
-import shutil
 import subprocess
 
 import pytest
+import torch
+from browser import CHROMIUM, Browser
 from fake_folders import three_methods, two_gans, write_failure, write_run
 
+from dlhw.record import Record
 from dlhw.report import run_report, sweep_report
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on the PATH to render the reports")
 
 # A page that holds the report in a frame of a phone's or a desk's width (windows have a least width of
@@ -101,3 +102,20 @@ def test_pictures_side_by_side(width, expected, tmp_path):
     assert shown == pytest.approx(expected, abs=8)  # two in a row on a phone, three on a desk
     assert alt == "gan_conv, seed=0. 100 samples, none chosen."
     assert found["page_width"] <= width
+
+
+def test_sounds_play_to_their_end(tmp_path):
+    record = Record(tmp_path / "run", {"experiment": "bare"})
+    record.add_sounds({"denoised": torch.sin(torch.arange(1600) / 4)}, 16_000, "example", "A tone")
+    record.write()
+    browser = Browser(tmp_path / "profile")
+    try:
+        browser.open(run_report(tmp_path / "run"))
+        script = """new Promise((done) => {
+          const player = document.querySelector("audio");
+          player.addEventListener("ended", () => done(player.currentTime));
+          player.play().catch((error) => done(error.message));
+        })"""
+        assert browser.run(script) == pytest.approx(0.1, abs=0.01)
+    finally:
+        browser.close()

@@ -42,7 +42,7 @@ class Job:
 
 def read_jobs(folder: Path) -> list[Job]:
     """The jobs anywhere below `folder`, ordered by their overrides: numbers, then words, 'full' last."""
-    jobs = [_read_job(path, folder) for path in _job_folders(folder)]
+    jobs = [read_job(path, folder) for path in _job_folders(folder)]
     keys = list(dict.fromkeys(key for job in jobs for key in job.overrides))
     return sorted(jobs, key=lambda job: ([order(job.overrides.get(key)) for key in keys], job.name))
 
@@ -86,10 +86,11 @@ def _job_folders(folder: Path) -> Iterable[Path]:
 
 def read_best(folder: Path) -> Job | None:
     """The run that a search ended with; None where there is none yet."""
-    return _read_job(folder / BEST, folder) if (folder / BEST / "results.json").is_file() else None
+    return read_job(folder / BEST, folder) if (folder / BEST / "results.json").is_file() else None
 
 
-def _read_job(path: Path, sweep: Path) -> Job:
+def read_job(path: Path, sweep: Path) -> Job:
+    """What the folder `path` tells, named by its place below `sweep`; a run that has no results has an error."""
     name, overrides = path.relative_to(sweep).as_posix(), _overrides(path)
     try:
         return Job(path, name, overrides, read_results(path), None)

@@ -144,4 +144,5 @@ def write_page(path: Path, template: str, **content: Any) -> Path:
         loader=PackageLoader("dlhw.report"), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["number"] = number
-    return write_atomically(path, environment.get_template(template).render(**content))
+    rendered = environment.get_template(template).render(**content)
+    return write_atomically(path, rendered.encode(errors="replace"))  # records and file names may hold half characters

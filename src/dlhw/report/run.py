@@ -65,6 +65,21 @@ def dataset_name(results: dict[str, Any]) -> str:
     return str(results.get("dataset", {}).get("name", "unnamed data"))
 
 
+def headline(results: dict[str, Any]) -> list[str]:
+    """The metrics that tell at a glance how the run went, the most important first."""
+    metrics = results.get("metrics", {})
+    wanted = ["test/acc", *results.get("sweep", {}).get("y", []), "baseline/test_acc", "start/test_acc"]
+    names = [name for name in dict.fromkeys(wanted) if text.is_number(metrics.get(name))]
+    if not names and text.is_number(metrics.get(results.get("optimized_metric"))):
+        names = [results["optimized_metric"]]
+    return names
+
+
+def shown(name: str, value: Any) -> str:
+    """A metric's value as its name asks for."""
+    return text.percent(value) if text.is_fraction(name) else text.number(value)
+
+
 def failure(folder: Path) -> str:
     """Why the run in `folder` has no results, in one line."""
     path = folder / "failure.json"
@@ -80,11 +95,9 @@ def failure(folder: Path) -> str:
 def _facts(results: dict[str, Any]) -> list[Fact]:
     """The numbers at the top: what the sweep would draw, what it is compared with, size and time."""
     metrics = results.get("metrics", {})
-    wanted = ["test/acc", *results.get("sweep", {}).get("y", []), "baseline/test_acc", "start/test_acc"]
-    names = [name for name in dict.fromkeys(wanted) if text.is_number(metrics.get(name))]
-    if not names and text.is_number(metrics.get(results.get("optimized_metric"))):
-        names = [results["optimized_metric"]]
-    facts = [Fact(_show(name, metrics[name]), text.metric_label(name), _gap(name, metrics)) for name in names]
+    facts = [
+        Fact(shown(name, metrics[name]), text.metric_label(name), _gap(name, metrics)) for name in headline(results)
+    ]
     parameters = results.get("parameters", {})
     if "total" in parameters:
         trainable = parameters.get("trainable", parameters["total"])
@@ -102,17 +115,13 @@ def _gap(name: str, metrics: dict[str, Any]) -> str:
     return f"{abs(points):.2f} points {'below' if points < 0 else 'above'} the baseline"
 
 
-def _show(name: str, value: Any) -> str:
-    return text.percent(value) if text.is_fraction(name) else text.number(value)
-
-
 def _pictures(folder: Path, results: dict[str, Any]) -> list[Picture]:
     figures = results.get("figures", [])
     return [picture(folder, f["file"], f.get("title", ""), f.get("caption", "")) for f in figures]
 
 
 def _metrics(results: dict[str, Any]) -> Table | None:
-    rows = [[name, _show(name, value)] for name, value in results.get("metrics", {}).items()]
+    rows = [[name, shown(name, value)] for name, value in results.get("metrics", {}).items()]
     return plain_table("All metrics", ["metric", "value"], rows) if rows else None
 
 
