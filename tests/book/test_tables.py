@@ -121,6 +121,7 @@ def test_the_readme_lists_what_the_experiments_heads_say() -> None:
         (Stat(5012490.0, 0.0, 3), "", None, "5,012,490"),
         (Stat(3.0, 0.5, 2), "", None, "3.0000 ± 0.5000"),
         (Stat(36.41, 0.63, 3), "dB", 1, "36.4 ± 0.6"),
+        (Stat(-0.002, None, 1), "dB", None, "0.00"),
         (None, "%", None, "–"),
     ],
 )

@@ -34,7 +34,7 @@ def shown(stat: Stat | None, unit: str, digits: int | None) -> str:
         return f"{int(stat.mean):,}"
     scale = SCALES.get(unit, 1.0)
     digits = digits if digits is not None else DIGITS if unit else DIGITS_PLAIN
-    mean = f"{scale * stat.mean:,.{digits}f}"
+    mean = f"{round(scale * stat.mean, digits) + 0.0:,.{digits}f}"  # + 0.0: no negative zero
     return mean if stat.std is None or stat.count < 2 else f"{mean} ± {scale * stat.std:,.{digits}f}"
 
 
