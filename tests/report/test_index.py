@@ -86,7 +86,7 @@ def test_what_did_not_finish_is_known_by_its_overrides(outputs):
 def test_a_sweep_shows_its_best_configuration_and_counts_its_jobs(outputs):
     sweep = next(entry for entry in find_entries(outputs) if entry.folder == outputs / SWEEP)
     assert (sweep.experiments, sweep.data_name) == (["gan_conv", "gan_dense"], "Fashion-MNIST")
-    assert sweep.details == ["6 jobs over experiment, seed, none failed", "best: gan_conv"]
+    assert sweep.details == ["6 jobs over experiment, seed, all finished", "best: gan_conv"]
     assert [(value.name, value.shown) for value in sweep.values] == [
         ("test/small_cnn_frechet", "10 ± 1"),
         ("test/small_cnn_precision", "71.00 ± 1.00 %"),
@@ -97,7 +97,7 @@ def test_a_sweep_shows_its_best_configuration_and_counts_its_jobs(outputs):
 
 def test_a_search_shows_its_best_setting_tested(outputs):
     search = next(entry for entry in find_entries(outputs) if entry.folder.name == "fashion_mlp")
-    assert search.details == ["2 jobs over optimizer.lr, none failed", "best: optimizer.lr=0.2"]
+    assert search.details == ["2 jobs over optimizer.lr, all finished", "best: optimizer.lr=0.2"]
     assert search.values == [Value("val/acc", 0.91, "91.00 %"), Value("test/acc", 0.9, "90.00 %")]
     assert search.started == "2026-11-23 09:00"
 

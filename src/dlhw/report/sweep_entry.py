@@ -59,7 +59,8 @@ def _details(
     """`54 jobs over rank, seed, 1 failed`, and the configuration whose values are shown."""
     count = f"{len(jobs)} job{'' if len(jobs) == 1 else 's'}"
     over = f" over {', '.join(summary['swept'])}" if summary.get("swept") else "" if summary else " so far"
-    details = [f"{count}{over}, {len(failed) or 'none'} failed"]
+    outcome = f", {len(failed)} failed" if failed else ", all finished" if summary else ""
+    details = [f"{count}{over}{outcome}"]
     if best and describe(best["config"]):
         details.append(f"best: {describe(best['config'])}")
     return details
