@@ -1,6 +1,5 @@
 """A headless Chromium that tests drive: true key presses, a phone's or a desk's width, light or dark, no network."""
 
-import base64
 import fcntl
 import itertools
 import json
@@ -19,7 +18,7 @@ FLAGS = [
     "--remote-debugging-pipe",
 ]  # fmt: skip
 PATIENCE = 600  # seconds after which a silent browser is taken as dead; a busy machine is no failure
-KEYS = {"Tab": 9, "Enter": 13, "ArrowDown": 40, "End": 35, " ": 32}
+KEYS = {"Tab": 9, "Enter": 13, " ": 32}
 
 
 START = (
@@ -83,9 +82,6 @@ class Browser:
 
     def type(self, text: str) -> None:
         self._ask("Input.insertText", text=text)
-
-    def screenshot(self, file: Path) -> None:
-        file.write_bytes(base64.b64decode(self._ask("Page.captureScreenshot", captureBeyondViewport=True)["data"]))
 
     def _ask(self, method: str, **params: Any) -> dict[str, Any]:
         number = next(self._numbers)
