@@ -77,8 +77,8 @@ def quoted(folder: Path) -> str:
 def summarise(folder: Path, study: str) -> Path | None:
     """The study's report over the jobs that there are so far, None if there are none; `<study>.json` is its record."""
     jobs = folder / study
-    if any(jobs.glob("*/multirun.yaml")):  # a search, which is a sweep of its own
-        jobs = next(jobs.glob("*/multirun.yaml")).parent
+    if any(jobs.glob("*/sweep.json")):  # a search, which is a sweep of its own
+        jobs = next(jobs.glob("*/sweep.json")).parent
     elif not any(jobs.glob("*/overrides.yaml")):
         return None
     paths = sweep_report(jobs).paths
