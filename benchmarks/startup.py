@@ -39,9 +39,7 @@ def main() -> None:
 
 def call(*args: str, expect: int = 0) -> None:
     variables = {**os.environ, "KILL_AT_STEP": "1", "DLHW_TRUST_TARGETS": "tests.kill", "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        [sys.executable, *args], cwd=ROOT, env=variables, capture_output=True, text=True, check=False
-    )  # fmt: skip
+    done = subprocess.run([sys.executable, *args], cwd=ROOT, env=variables, capture_output=True, text=True, check=False)
     if done.returncode != expect:
         raise RuntimeError(f"{' '.join(args)}: {done.stderr}")
 

@@ -122,10 +122,9 @@ class Malicious:
         return Path.touch, (self.path,)
 
 
-@pytest.mark.parametrize("how", ["pickle", "torch"])
-def test_a_checkpoint_with_code_in_it_does_not_run(tmp_path: Path, how: str) -> None:
-    proof, path = tmp_path / "proof", tmp_path / "last.ckpt"
-    evil = {"state_dict": {}, "hyper": Malicious(proof)}
+def plant(path: Path, proof: Path, how: str) -> None:
+    """A checkpoint that writes the proof where it is unpickled; that it would is seen here."""
+    evil = {"state_dict": {}, "epoch": 0, "more": Malicious(proof)}
     if how == "pickle":
         path.write_bytes(pickle.dumps(evil, protocol=2))
         pickle.loads(path.read_bytes())
@@ -134,6 +133,12 @@ def test_a_checkpoint_with_code_in_it_does_not_run(tmp_path: Path, how: str) -> 
         torch.load(path, weights_only=False)
     assert proof.exists(), "a loader that trusts the file runs the code"
     proof.unlink()
+
+
+@pytest.mark.parametrize("how", ["pickle", "torch"])
+def test_a_checkpoint_with_code_in_it_does_not_run(tmp_path: Path, how: str) -> None:
+    proof, path = tmp_path / "proof", tmp_path / "last.ckpt"
+    plant(path, proof, how)
     with pytest.raises(UserError, match="is corrupt or not one of dlhw's"):
         checkpoints.load(path)
     assert not proof.exists()

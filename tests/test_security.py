@@ -14,7 +14,6 @@ from typing import Any
 import joblib
 import numpy as np
 import pytest
-import torch
 import yaml
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
@@ -26,7 +25,7 @@ from dlhw.errors import UserError
 from dlhw.schema import validate
 from dlhw.search import overrides_of
 from tests.helpers import DIGITS, ROOT, SMALL_SVD, error_line
-from tests.test_checkpoints import Malicious
+from tests.test_checkpoints import Malicious, plant
 from tests.test_denoise import make_run
 from tests.test_generate import config as gan_config
 
@@ -292,19 +291,6 @@ def test_overrides_of_a_jobs_folder_are_settings_and_no_options(tmp_path: Path) 
 
 
 # ---------------------------------------------------------------------------------------------- pickles
-
-
-def plant(path: Path, proof: Path, how: str) -> None:
-    """A checkpoint that writes the proof where it is unpickled; that it would is seen here."""
-    evil = {"state_dict": {}, "epoch": 0, "more": Malicious(proof)}
-    if how == "pickle":
-        path.write_bytes(pickle.dumps(evil, protocol=2))
-        pickle.loads(path.read_bytes())
-    else:
-        torch.save(evil, path)
-        torch.load(path, weights_only=False)
-    assert proof.exists()
-    proof.unlink()
 
 
 @pytest.mark.parametrize("how", ["pickle", "torch"])

@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Annotated
 
@@ -59,10 +59,12 @@ def act(settings: Settings) -> None:
         SweepFailed: jobs failed; the others' results stand.
     """
     plan = read_plan()
-    if settings.book in ("tables", "publish"):
-        write_results(plan, Path(settings.output) / "book" if settings.book == "publish" else None)
-    else:
+    if settings.book in ("full", "quick"):
         run(plan, settings, quick=settings.book == "quick")
+        return
+    if settings.book == "publish":
+        publish(plan, Path(settings.output) / "book")
+    write_tables(plan)
 
 
 def run(plan: Plan, settings: Settings, quick: bool) -> None:
@@ -76,22 +78,27 @@ def run(plan: Plan, settings: Settings, quick: bool) -> None:
     jobs = [job for name in chosen for job in jobs_of(name, plan.studies[name], quick)]
     failed = execute.run_jobs(jobs, folder, settings.jobs)
     reports = {name: execute.summarise(folder, name) for name in plan.studies}
-    index = page.write_book(folder, plan, partial(records.read_record, folder), reports, failed, quick)
+    read = cache(partial(records.read_record, folder))
+    index = page.write_book(folder, plan, read, reports, failed, quick)
     print(f"book: {index}")
     if failed:
         raise SweepFailed(f"{len(failed)} of {len(jobs)} jobs failed; {index} lists them with their errors")
 
 
-def write_results(plan: Plan, book: Path | None) -> None:
-    """The tables of RESULTS.md, from docs/results, to which the records of a book are taken first, and of README.md."""
-    from dlhw.book import markdown, records
+def publish(plan: Plan, book: Path) -> None:
+    """Take the records of a book to docs/results."""
     from dlhw.files import write_atomically
 
-    for name in plan.studies if book is not None else ():
-        assert book is not None
+    for name in plan.studies:
         if (book / f"{name}.json").is_file():
             write_atomically(RESULTS / f"{name}.json", (book / f"{name}.json").read_bytes())
-    read = partial(records.read_record, RESULTS)
+
+
+def write_tables(plan: Plan) -> None:
+    """The tables of RESULTS.md from docs/results, and of README.md from the configs' heads."""
+    from dlhw.book import markdown, records
+
+    read = cache(partial(records.read_record, RESULTS))
     changes = {
         TABLES: lambda text: markdown.written(text, plan, read),
         README: lambda text: markdown.listed_experiments(text, plan),

@@ -14,11 +14,11 @@ from dlhw.book.plan import Job
 from dlhw.config import CONF
 from dlhw.files import write_atomically
 from dlhw.report import sweep_report
+from dlhw.report.places import is_sweep
 
 log = logging.getLogger(__name__)
 
 TRAIN = CONF.parent / "train.py"
-LAST_LINES = 1  # of a failed job's output: the error, which is one line
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,8 @@ def run_job(job: Job, folder: Path, threads: int) -> Failed | None:
     write_atomically(folder.parent / f"{folder.name}.log", done.stdout)
     if done.returncode == 0:
         return None
-    return Failed(job, "\n".join(done.stdout.strip().splitlines()[-LAST_LINES:]) or f"exit code {done.returncode}")
+    printed = done.stdout.strip().splitlines()
+    return Failed(job, printed[-1] if printed else f"exit code {done.returncode}")
 
 
 def is_finished(job: Job, folder: Path) -> bool:
@@ -76,10 +77,9 @@ def quoted(folder: Path) -> str:
 
 def summarise(folder: Path, study: str) -> Path | None:
     """The study's report over the jobs that there are so far, None if there are none; `<study>.json` is its record."""
-    jobs = folder / study
-    if any(jobs.glob("*/sweep.json")):  # a search, which is a sweep of its own
-        jobs = next(jobs.glob("*/sweep.json")).parent
-    elif not any(jobs.glob("*/overrides.yaml")):
+    searches = filter(is_sweep, (folder / study).glob("*/"))
+    jobs = next(searches, folder / study)  # a search is a sweep of its own
+    if not any(jobs.glob("*/overrides.yaml")):
         return None
     paths = sweep_report(jobs).paths
     write_atomically(folder / f"{study}.json", paths["json"].read_bytes())

@@ -1,6 +1,7 @@
-"""What the first lines of an experiment's config say: its question, command, measured result, time and figure."""
+"""What the first lines of an experiment's config say beside its question: command, measured result, time, figure."""
 
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from dlhw.book.plan import Plan
@@ -13,7 +14,6 @@ FIELD = re.compile(r"# (Command|Measured|Time|Figure): *(.*)")
 class Head:
     """`figure` is a file below docs/figures; empty where the experiment has none there."""
 
-    question: str
     command: str
     measured: str
     time: str
@@ -31,29 +31,26 @@ def read_head(experiment: str) -> Head:
         if match := FIELD.fullmatch(line):
             name = match[1].lower()
             fields[name] = match[2]
-        elif name == "command" and name in fields:
+        elif name == "command":
             continue  # a second command: the first one is the usual
         elif name:
             fields[name] += " " + line.lstrip("# ")
-        elif "@package" not in line:
-            fields["question"] = f"{fields.get('question', '')} {line.lstrip('# ')}".strip()
-    if missing := {"question", "command", "measured", "time"} - fields.keys():
+    if missing := {"command", "measured", "time"} - fields.keys():
         raise ValueError(f"conf/experiment/{experiment}.yaml: its head lacks {', '.join(sorted(missing))}")
     return Head(**fields)
 
 
-def table(plan: Plan, experiments: list[str]) -> str:
-    """A row an experiment, in the book's order."""
-    rows = [row(name, read_head(name)) for name in in_order(plan, experiments)]
-    return "| experiment | question | measured | command and time | |\n|---|---|---|---|---|\n" + "".join(rows)
+def rows(plan: Plan, questions: Mapping[str, str]) -> list[list[str]]:
+    """A row an experiment, in the book's order: name, question, measured result, command with time, figure."""
+    return [row(name, questions[name], read_head(name)) for name in in_order(plan, questions)]
 
 
-def row(name: str, head: Head) -> str:
+def row(name: str, question: str, head: Head) -> list[str]:
     figure = f"[figure](docs/figures/{head.figure})" if head.figure else ""
-    return f"| `{name}` | {head.question} | {head.measured} | `{head.command}`<br>{head.time} | {figure} |\n"
+    return [f"`{name}`", question, head.measured, f"`{head.command}`<br>{head.time}", figure]
 
 
-def in_order(plan: Plan, experiments: list[str]) -> list[str]:
+def in_order(plan: Plan, experiments: Iterable[str]) -> list[str]:
     """The experiments as the book's studies come to them."""
     said = [
         str(value)

@@ -25,7 +25,7 @@ def written(text: str, plan: Plan, records: Records) -> str:
 
 def listed_experiments(text: str, plan: Plan) -> str:
     """The text of README.md with the table of all experiments. Raises UserError as `replaced`."""
-    return replaced(text, {"experiments": partial(heads.table, plan, list(experiments()))})
+    return replaced(text, {"experiments": partial(experiment_table, plan)})
 
 
 def replaced(text: str, makers: Mapping[str, Callable[[], str]]) -> str:
@@ -51,12 +51,16 @@ def rewrite(path: Path, change: Callable[[str], str]) -> bool:
     return after != before
 
 
+def experiment_table(plan: Plan) -> str:
+    return lines(["experiment", "question", "measured", "command and time", ""], heads.rows(plan, experiments()))
+
+
 def asked_table(plan: Plan, name: str, records: Records) -> str:
     answers = [answer(asked, records) for asked in plan.asked[name]]
     has_others = any(each.elsewhere for each in answers)
-    heads = ["", *(["elsewhere"] if has_others else []), "asked", "measured", "reached"]
+    columns = ["", *(["elsewhere"] if has_others else []), "asked", "measured", "reached"]
     rows = [[each.what, *([each.elsewhere] if has_others else []), *verdict(each)] for each in answers]
-    return lines(heads, rows) + "\n" + source([asked.study for asked in plan.asked[name]], records)
+    return lines(columns, rows) + "\n" + source([asked.study for asked in plan.asked[name]], records)
 
 
 def verdict(each: Answer) -> list[str]:
@@ -65,12 +69,12 @@ def verdict(each: Answer) -> list[str]:
 
 def figure_table(plan: Plan, name: str, records: Records) -> str:
     table = plan.tables[name]
-    heads = [table.head, *(column.head for column in table.columns)]
-    return lines(heads, cells(table, records)) + "\n" + source(table.studies, records)
+    columns = [table.head, *(column.head for column in table.columns)]
+    return lines(columns, cells(table, records)) + "\n" + source(table.studies, records)
 
 
-def lines(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    every = [heads, ["---"] * len(heads), *rows]
+def lines(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    every = [columns, ["---"] * len(columns), *rows]
     return "".join(f"| {' | '.join(row)} |\n" for row in every)
 
 
