@@ -134,7 +134,7 @@ def own_against_bare(cfg: Any, data: Any) -> tuple[float, float]:
         watch = Stopwatch(between=lambda: bare_seconds.append(bare()))
         callbacks = [*run.make_callbacks(cfg, Path(folder))[0], watch]
         module = run.make_module(cfg, net, data)
-        run.make_trainer(cfg, Path(folder), callbacks).fit(module, datamodule=data)
+        run.make_trainer(cfg, Path(folder), callbacks, module).fit(module, datamodule=data)
     return statistics.median(watch.seconds[1:]), statistics.median(bare_seconds[1:])
 
 

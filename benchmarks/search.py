@@ -77,7 +77,7 @@ def job(setting: list[str]) -> float:
     with tempfile.TemporaryDirectory() as folder:
         callbacks = [*run.make_callbacks(cfg, Path(folder))[0], watch]
         module = run.make_module(cfg, instantiate(cfg.model.net), data)
-        run.make_trainer(cfg, Path(folder), callbacks).fit(module, datamodule=data)
+        run.make_trainer(cfg, Path(folder), callbacks, module).fit(module, datamodule=data)
     return float(np.median(watch.seconds[1:]))
 
 

@@ -126,7 +126,6 @@ WRONG: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("experiment=gan_dense", "data=synthetic_faces"),
         ("data=synthetic_faces: gan_dense makes images of 28 x 28", "data=fashion_mnist"),
     ),
-    "a GAN in several processes": ((*GAN, "trainer=ddp_sim"), ("trainer.strategy=ddp: a GAN trains in one process",)),
     "gradients of two optimizers clipped": (
         (*GAN, "trainer.gradient_clip_val=1"),
         ("trainer.gradient_clip_val=1.0: must be null for a GAN",),

@@ -156,18 +156,6 @@ def test_a_real_mnist_run(run_experiment, real_data: Path) -> None:
     assert float(finished.rows[0]["test/acc"]) == pytest.approx(results["metrics"]["test/acc"], abs=1e-6)
 
 
-@pytest.mark.slow
-def test_two_processes_train_as_one(train, outputs: Path) -> None:
-    """Data-parallel training takes the single process's batches, so it ends near its loss."""
-    losses = []
-    for trainer in ("cpu", "ddp_sim"):
-        done = train(*small("mnist_mlp", num_epochs=3), f"trainer={trainer}")
-        assert done.returncode == 0, done.stderr
-        folder = max((outputs / "mnist_mlp").glob("*/results.json")).parent
-        losses.append(Finished(folder).results["metrics"]["test/loss"])
-    assert losses[1] == pytest.approx(losses[0], rel=0.05)
-
-
 def test_the_experiment_can_be_composed_on_each_trainer() -> None:
     names = [file.stem for file in (CONF / "trainer").glob("*.yaml")]
     assert names

@@ -20,6 +20,7 @@ from dlhw.callbacks.find import callbacks_of, find
 from dlhw.callbacks.progress import EpochLines
 from dlhw.callbacks.recorder import Informed, Recorder
 from dlhw.config import checkpoint_to_resume
+from dlhw.distributed import BatchNormSync
 from dlhw.errors import UserError
 from dlhw.facts import chosen_epoch, first_facts, headline, last_facts, measured, summary
 from dlhw.files import write_atomically
@@ -61,7 +62,7 @@ def run(cfg: DictConfig, folder: Path) -> dict[str, Any]:
     for informed in [*callbacks, *recorders]:
         if isinstance(informed, Informed):
             informed.record, informed.start, informed.data, informed.references = record, start, data, references
-    trainer = make_trainer(cfg, folder, callbacks)
+    trainer = make_trainer(cfg, folder, callbacks, module)
 
     if not trainer.is_global_zero:
         logging.getLogger("dlhw").setLevel(logging.WARNING)  # one process speaks for all
@@ -165,15 +166,20 @@ def attended() -> bool:
     return sys.stdout.isatty()
 
 
-def make_trainer(cfg: DictConfig, folder: Path, callbacks: list[Callback]) -> pl.Trainer:
+def make_trainer(cfg: DictConfig, folder: Path, callbacks: list[Callback], module: pl.LightningModule) -> pl.Trainer:
     make: partial[pl.Trainer] = instantiate(cfg.trainer, _partial_=True)
     # Deterministic algorithms would also fill each new tensor with NaN: a fault finder, for a twentieth of the time
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # set without a stub
+    distribution: list[BatchNormSync] = []
+    if cfg.trainer.strategy == "ddp":
+        distribution = [BatchNormSync()]
+        if not module.automatic_optimization:  # each of its steps leaves another part of the parameters alone
+            make = partial(make, strategy="ddp_find_unused_parameters_true")
     return make(
         profiler=cfg.trainer.profiler or NoProfiler(),
         callbacks=callbacks,
         logger=[instantiate(settings) for settings in cfg.logger.values()] or False,
-        plugins=[checkpoints.AtomicCheckpointIO()],
+        plugins=[checkpoints.AtomicCheckpointIO(), *distribution],
         default_root_dir=str(folder),
         num_sanity_val_steps=0,
         use_distributed_sampler=False,  # the loader takes each process's share itself

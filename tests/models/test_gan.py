@@ -160,17 +160,10 @@ def test_freezing_leaves_frozen_parameters_frozen() -> None:
 def test_the_permutation_moves_whole_images_and_their_labels(num: int, seed: int) -> None:
     torch.manual_seed(seed)
     real, fake = torch.rand(num, 1, 3, 4), -torch.rand(num, 1, 3, 4)
-    images, labels, order = shuffled_pair(real, fake, 0.9, 0.1)
-    both = torch.cat([real, fake])
-    assert torch.equal(images, both[order])
-    assert sorted(order.tolist()) == list(range(2 * num))
+    order = torch.randperm(2 * num)
+    images, labels = shuffled_pair(real, fake, 0.9, 0.1, order)
+    assert torch.equal(images, torch.cat([real, fake])[order])
     assert torch.equal(labels, torch.where(images.flatten(1).sum(1) > 0, 0.9, 0.1))
-
-
-def test_the_order_is_not_that_of_the_sets() -> None:
-    torch.manual_seed(0)
-    _, labels, _ = shuffled_pair(torch.rand(50, 1), torch.rand(50, 1), 1.0, 0.0)
-    assert 15 < labels[:50].sum() < 35
 
 
 def test_scores_are_mean_probabilities() -> None:
@@ -193,7 +186,7 @@ def test_instance_noise_falls_to_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
     seen = []
     for epoch in range(4):
         monkeypatch.setattr(Gan, "current_epoch", epoch)
-        seen.append(module._blurred(images).std().item())
+        seen.append(module._blurred(images, len(images), slice(None)).std().item())
     assert seen == pytest.approx([0.5, 0.375, 0.25, 0.125], rel=0.03)
     assert Gan(networks(), ADAM)._blurred(images) is images
 

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
+from dlhw.distributed import Share, check_shares
+
 # Draws a transformed copy of a whole block of inputs; the generator is the only source of its randomness
 Transform = Callable[[Tensor, torch.Generator], Tensor]
 
@@ -37,6 +39,7 @@ class BatchLoader:
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
+        check_shares(len(tensors[0]), batch_size, world_size)
         self.tensors = tensors
         self.batch_size = batch_size
         self.shuffle = shuffle
@@ -79,7 +82,8 @@ class BatchLoader:
     def _share(self, batch: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         if self.world_size == 1:
             return batch
-        return tuple(tensor.tensor_split(self.world_size)[self.rank] for tensor in batch)
+        rows = Share(len(batch[0]), self.rank, self.world_size).rows
+        return tuple(tensor[rows] for tensor in batch)
 
 
 def seeded(device: torch.device, *key: int) -> torch.Generator:

@@ -109,6 +109,11 @@ class MemoryData(PartsData):
         plain = None if self.augment is None else lambda images, generator: self.standardise(images)
         return BatchLoader(self.parts["train"], self.eval_batch_size, transform=plain)
 
+    @property
+    def num_training_rows(self) -> int:
+        """Images that an epoch goes through."""
+        return self.passes * len(self.training_part()[0])
+
     def train_dataloader(self) -> BatchLoader:
         part = self.training_part()
         return BatchLoader(

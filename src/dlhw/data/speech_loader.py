@@ -15,6 +15,7 @@ from dlhw.data.clip_bank import ClipBank
 from dlhw.data.loader import seeded
 from dlhw.data.speech_batch import SpeechBatch
 from dlhw.data.speech_plan import Plan
+from dlhw.distributed import Share, check_shares
 
 POOL = 50  # batches in which mixtures are sorted by length: enough that those of a batch are nearly alike
 ORDER_STREAM = 3  # of the seed's random streams, the one of the order; the plan's is another
@@ -64,6 +65,7 @@ class SpeechLoader:
         self.rank, self.world_size = rank, world_size
         self.epoch = 0
         self.num_pieces = len(self._pieces(plan(0)).gains)
+        check_shares(self.num_pieces, batch_size, world_size)
         # Lightning tells the sampler of a loader which epoch comes next; here that is the loader itself
         self.sampler, self.batch_sampler = self, None
 
@@ -81,11 +83,9 @@ class SpeechLoader:
         pieces = Pieces(*(values[order].to(self.speech.device) for values in pieces))  # all of the epoch at once
         start = 0
         for rows, frames in zip(batches, longest, strict=True):
-            stop = start + len(rows)
-            own = torch.arange(start, stop).tensor_split(self.world_size)[self.rank]
-            first = int(own[0]) if len(own) else stop
-            yield self._batch(Pieces(*(values[first : first + len(own)] for values in pieces)), frames)
-            start = stop
+            own = Share(len(rows), self.rank, self.world_size).rows
+            yield self._batch(Pieces(*(values[start + own.start : start + own.stop] for values in pieces)), frames)
+            start += len(rows)
 
     def _pieces(self, plan: Plan) -> Pieces:
         """The mixtures cut into pieces, on the CPU."""

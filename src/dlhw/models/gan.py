@@ -15,6 +15,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from dlhw.data.loader import seeded
 from dlhw.data.memory import MemoryData
+from dlhw.distributed import Share
 from dlhw.errors import UserError
 from dlhw.models.epoch_module import EpochModule
 from dlhw.models.one_net import decay_matrices_only
@@ -74,6 +75,7 @@ class Gan(EpochModule):
         self.discriminator_lr = discriminator_lr
         self.real_label, self.fake_label, self.instance_noise = real_label, fake_label, instance_noise
         self.ema = ema
+        self.stream: torch.Generator | None = None  # that noise is drawn from where not from torch's own
         self.average = copy.deepcopy(net.generator).requires_grad_(False) if ema else None
 
     @property
@@ -95,20 +97,27 @@ class Gan(EpochModule):
 
     def on_fit_start(self) -> None:
         data: MemoryData = self.trainer.datamodule  # type: ignore[attr-defined]
-        num_images = data.passes * len(data.parts["train"][0])
+        num_images = data.num_training_rows
         if num_images % data.batch_size == 1 or data.batch_size == 1:
             raise UserError(
                 f"data.batch_size={data.batch_size}: a batch of the {num_images:,} training images would hold a "
                 "single one, which BatchNorm cannot normalise; choose another size, 2 or more"
             )
 
+    def on_train_epoch_start(self) -> None:
+        """Several processes draw the same noise, of which each takes its share; dropout stays each one's own."""
+        if self.trainer.world_size > 1:
+            seed = self.trainer.strategy.broadcast(torch.initial_seed())
+            self.stream = torch.Generator(self.device).manual_seed(seed)
+
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         real = batch[0]
+        share = self._share(len(real), batch_idx)
         generator_optimizer, discriminator_optimizer = self.optimizers()  # type: ignore[attr-defined]
-        discriminator_loss, told = self._discriminator_loss(real)
+        discriminator_loss, told = self._discriminator_loss(real, share)
         self._step(discriminator_optimizer, discriminator_loss)
         with frozen(self.net.discriminator):
-            generator_loss = self._generator_loss(real)
+            generator_loss = self._generator_loss(real, share)
             self._step(generator_optimizer, generator_loss)
         self._follow()
         for scheduler in self.lr_schedulers() or []:  # type: ignore[union-attr]
@@ -117,28 +126,42 @@ class Gan(EpochModule):
         self.sums.add("train", len(real), **losses, **told)
         return discriminator_loss.detach() + generator_loss.detach()
 
-    def _discriminator_loss(self, real: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    def _share(self, num_own: int, batch_idx: int) -> Share:
+        """Which rows of the global batch are this process's: all draw for the whole of it, and take their part."""
+        if self.trainer.world_size == 1:
+            return Share(num_own)
+        data: MemoryData = self.trainer.datamodule  # type: ignore[attr-defined]
+        num = min(data.batch_size, data.num_training_rows - batch_idx * data.batch_size)
+        return Share(num, self.trainer.global_rank, self.trainer.world_size)
+
+    def _discriminator_loss(self, real: Tensor, share: Share) -> tuple[Tensor, dict[str, Tensor]]:
         with torch.no_grad():
-            fake = self.net.generator(self._noise(real))
-        images, labels, order = shuffled_pair(real, fake, self.real_label, self.fake_label)
-        logits = self.net.discriminator(self._blurred(images)).float()  # (2 * batch,)
-        told = scores_of(logits.detach(), order < len(real)) | {"spread": spread(fake) / spread(real)}
+            fake = self.net.generator(self._noise(real, share))
+        order = torch.randperm(2 * share.num, device=real.device, generator=self.stream)
+        places, own = share.of_pair(order)
+        images, labels = shuffled_pair(real, fake, self.real_label, self.fake_label, own)
+        logits = self.net.discriminator(self._blurred(images, 2 * share.num, places)).float()  # (2 * batch,)
+        told = scores_of(logits.detach(), own < len(real)) | {"spread": spread(fake) / spread(real)}
         return F.binary_cross_entropy_with_logits(logits, labels), told
 
-    def _generator_loss(self, real: Tensor) -> Tensor:
+    def _generator_loss(self, real: Tensor, share: Share) -> Tensor:
         """How little the discriminator takes new fakes, as many as there are real images, for real."""
-        logits = self.net.discriminator(self._blurred(self.net.generator(self._noise(real)))).float()
+        fake = self.net.generator(self._noise(real, share))
+        logits = self.net.discriminator(self._blurred(fake, share.num, share.rows)).float()
         return F.binary_cross_entropy_with_logits(logits, torch.ones_like(logits))
 
-    def _noise(self, real: Tensor) -> Tensor:
-        return torch.randn(len(real), self.net.generator.latent, device=real.device)
+    def _noise(self, real: Tensor, share: Share) -> Tensor:
+        latent = self.net.generator.latent
+        return torch.randn(share.num, latent, device=real.device, generator=self.stream)[share.rows]
 
-    def _blurred(self, images: Tensor) -> Tensor:
-        """With this epoch's share of the instance noise."""
+    def _blurred(self, images: Tensor, num: int, own: slice | Tensor) -> Tensor:
+        """With this epoch's share of the instance noise, drawn for `num` images of which these are the own."""
         if not self.instance_noise:
             return images
         left = 1 - self.current_epoch / max(1, self.trainer.max_epochs or 1)
-        return images + self.instance_noise * left * torch.randn_like(images)
+        size = (num, *images.shape[1:])
+        noise = torch.randn(size, dtype=images.dtype, device=images.device, generator=self.stream)
+        return images + self.instance_noise * left * noise[own]
 
     def _step(self, optimizer: Any, loss: Tensor) -> None:
         optimizer.zero_grad()
@@ -185,14 +208,15 @@ class Gan(EpochModule):
         return optimizers, [self.make_scheduler(optimizer, num_steps=num_steps) for optimizer in optimizers]
 
 
-def shuffled_pair(real: Tensor, fake: Tensor, real_label: float, fake_label: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Both sets in one random order: images (2 * batch, ...), labels (2 * batch,), and each one's place before.
+def shuffled_pair(
+    real: Tensor, fake: Tensor, real_label: float, fake_label: float, order: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Both sets in one order (2 * batch,): images (2 * batch, ...) and labels (2 * batch,).
 
-    The real ones were at places 0 to batch - 1. Whole images change places, their pixels stay.
+    In the order the real ones are 0 to batch - 1. Whole images change places, their pixels stay.
     """
     labels = torch.cat([real.new_full((len(real),), real_label), real.new_full((len(fake),), fake_label)])
-    order = torch.randperm(len(labels), device=real.device)
-    return torch.cat([real, fake.to(real.dtype)])[order], labels[order], order
+    return torch.cat([real, fake.to(real.dtype)])[order], labels[order]
 
 
 def scores_of(logits: Tensor, is_real: Tensor) -> dict[str, Tensor]:

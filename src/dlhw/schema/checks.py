@@ -50,11 +50,6 @@ def check_adversaries(config: RunConfig) -> None:
             f"trainer.gradient_clip_val={config.trainer.gradient_clip_val}: must be null for a GAN, whose two "
             "optimizers Lightning does not clip for"
         )
-    if "ddp" in config.trainer.strategy:
-        raise UserError(
-            f"trainer.strategy={config.trainer.strategy}: a GAN trains in one process; its two steps would not be "
-            "averaged over several (trainer=auto, cpu or gpu)"
-        )
 
 
 def check_patches(config: RunConfig) -> None:
