@@ -4,6 +4,7 @@ PY     := $(VENV)/bin/python
 ARGS   ?= experiment=svd_ste rank=20 data=digits
 OUTPUTS ?= outputs
 STAMP  := $(VENV)/.installed
+WORKERS := -n auto --dist loadfile # a process a core; a file's tests stay together, as they share what they trained
 
 .DEFAULT_GOAL := help
 
@@ -23,10 +24,10 @@ run: $(STAMP) ## run the main job; anything else by ARGS="experiment=... data=..
 	$(PY) train.py $(ARGS)
 
 test: $(STAMP) ## run the tests (no network needed)
-	$(PY) -m pytest -q
+	$(PY) -m pytest -q $(WORKERS)
 
 test-slow: $(STAMP) ## run every test, the slow ones too
-	$(PY) -m pytest -q -m "slow or not slow"
+	$(PY) -m pytest -q $(WORKERS) -m "slow or not slow"
 
 lint: $(STAMP) ## ruff and mypy
 	$(PY) -m ruff check .

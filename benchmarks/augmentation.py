@@ -1,7 +1,7 @@
 """Augmentation of whole batches against torchvision's transform of each sample."""
 
 import torch
-from timing import interleaved, line
+from timing import heading, interleaved, line
 from torchvision.transforms import RandomAffine
 
 from dlhw.data.augment import Affine
@@ -20,7 +20,7 @@ def main() -> None:
         },
         rounds=5,
     )
-    print(f"augmentation (rotation within 35 degrees, shift within 3 pixels), blocks of {BLOCK} images")
+    heading(f"augmentation (rotation within 35 degrees, shift within 3 pixels), blocks of {BLOCK} images")
     for name, seconds in median.items():
         line(f"{name}: images a second", f"{BLOCK / seconds:,.0f}")
     line("batched against per sample: times as fast", f"{median['per sample'] / median['batched']:.1f}")

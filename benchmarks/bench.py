@@ -1,11 +1,16 @@
 """Measures what the README says of speed, side by side in one run, and prints ratios. Run by `make bench`.
 
-Takes some five minutes on two idle cores; a busy machine widens every figure.
+    python benchmarks/bench.py docs/results/bench.json
+
+keeps what it found, for the table of RESULTS.md. Takes some ten minutes on two idle cores; a busy machine widens every
+figure.
 """
 
+import json
 import os
 import sys
 import warnings
+from datetime import datetime
 from pathlib import Path
 
 from dlhw.config import quiet_threads
@@ -21,12 +26,15 @@ import search  # noqa: E402
 import speech_batches  # noqa: E402
 import startup  # noqa: E402
 import ste_step  # noqa: E402
+import timing  # noqa: E402
 import torch  # noqa: E402
 import truncation  # noqa: E402
 from hydra.utils import instantiate  # noqa: E402
 
 from dlhw.config import compose_config  # noqa: E402
 from dlhw.data import idx  # noqa: E402
+from dlhw.facts import git_commit, machine  # noqa: E402
+from dlhw.files import write_atomically  # noqa: E402
 
 
 def main() -> None:
@@ -48,6 +56,13 @@ def main() -> None:
     search.main([] if is_there("fashion_mnist", "FashionMNIST") else ["data=digits"])
 
 
+def keep(path: Path) -> None:
+    """Write what was told, and where and when it was measured."""
+    now = datetime.now().isoformat(timespec="minutes")
+    facts = {"machine": machine(), "git_commit": git_commit(), "torch": torch.__version__, "started": now}
+    write_atomically(path, json.dumps(facts | {"lines": timing.TOLD}, indent=1, ensure_ascii=False))
+
+
 def is_there(dataset: str, folder: str) -> bool:
     raw = Path(os.environ.get("DLHW_DATA_DIR", "data")) / folder / "raw"
     return all((raw / name).is_file() for name in idx.FILES[dataset])
@@ -55,3 +70,5 @@ def is_there(dataset: str, folder: str) -> bool:
 
 if __name__ == "__main__":
     main()
+    for kept in sys.argv[1:]:
+        keep(Path(kept))

@@ -11,7 +11,7 @@ import pytorch_lightning as pl
 import torch
 from hydra.utils import instantiate
 from PIL import Image
-from timing import line
+from timing import heading, line
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
@@ -117,12 +117,12 @@ def main(overrides: list[str], epochs: int = 7) -> None:
     )
     data = instantiate(cfg.data, seed=0)
     data.setup()
-    print(f"an epoch of mnist_mlp on {data.title}: {len(data.parts['train'][1]):,} images, batch 128")
+    heading(f"an epoch of mnist_mlp on {data.title}: {len(data.parts['train'][1]):,} images, batch 128")
     own, bare = own_against_bare(cfg, data)
-    line("through train.py's own path / bare PyTorch loop", f"{own / bare:.2f}", "asked: <= 1.25")
+    line("through train.py's own path / bare PyTorch loop", f"{own / bare:.2f}", "<= 1.25")
     line("seconds an epoch: own path, bare loop", f"{own:.2f}, {bare:.2f}")
     usual = usual_way(data, instantiate(cfg.model.net))
-    line("the usual way / own path", f"{usual / own:.1f}", "asked: >= 5")
+    line("the usual way / own path", f"{usual / own:.1f}", ">= 5")
 
 
 def own_against_bare(cfg: Any, data: Any) -> tuple[float, float]:

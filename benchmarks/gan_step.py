@@ -10,7 +10,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from hydra.utils import instantiate
-from timing import line
+from timing import heading, line
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -113,11 +113,12 @@ def own_against_bare(experiment: str, overrides: list[str], num_epochs: int = 5)
 
 
 def main(overrides: list[str]) -> None:
+    heading("a step of both networks of a GAN")
     for experiment in NUM_STEPS:
         own, bare = own_against_bare(experiment, overrides)
-        line(f"a step of {experiment}: own path / bare PyTorch loop", f"{own / bare:.2f}", "asked: <= 1.1")
+        line(f"a step of {experiment}: own path / bare PyTorch loop", f"{own / bare:.2f}", "<= 1.1")
         line("milliseconds a step: own path, bare loop", f"{1000 * own:.1f}, {1000 * bare:.1f}")
     plain, _ = own_against_bare("gan_conv", [*overrides, "model.channels_last=false"])
     line("gan_conv, channels_last / contiguous", f"{own / plain:.2f}")
     half, _ = own_against_bare("gan_conv", [*overrides, "trainer.precision=bf16-mixed"], num_epochs=2)
-    line("gan_conv, bf16 autocast / float32", f"{half / own:.2f}", "gains only where the processor computes in bf16")
+    line("gan_conv, bf16 autocast (few processors compute in it) / float32", f"{half / own:.2f}")

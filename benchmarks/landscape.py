@@ -6,7 +6,7 @@ from collections.abc import Callable
 from itertools import product
 
 import torch
-from timing import line
+from timing import heading, line
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
@@ -32,7 +32,7 @@ def main() -> None:
         ),
         "point by point": lambda: point_by_point(net, plane, axis, inputs, labels),
     }
-    print(f"a {GRID} x {GRID} grid of the loss on {NUM_IMAGES:,} images, 784-50-50-50-10")
+    heading(f"a {GRID} x {GRID} grid of the loss on {NUM_IMAGES:,} images, 784-50-50-50-10")
     seconds: dict[str, list[float]] = {name: [] for name in candidates}
     values: dict[str, Tensor] = {}
     for _, (name, compute) in product(range(ROUNDS), candidates.items()):  # in turn: a busy machine slows all alike
@@ -41,7 +41,7 @@ def main() -> None:
         seconds[name].append(time.perf_counter() - start)
     median = {name: statistics.median(times) for name, times in seconds.items()}
     own, *others = median
-    line(f"{own}: seconds", f"{median[own]:.2f}", "asked: seconds")
+    line(f"{own}: seconds", f"{median[own]:.2f}", "seconds")
     for other in others:
         line(f"{other}: times as long", f"{median[other] / median[own]:.1f}")
         difference = (values[other] / values[own] - 1).abs().max()

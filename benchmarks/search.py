@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from epoch import Stopwatch, usual_way
 from hydra.utils import instantiate
-from timing import line
+from timing import heading, line
 
 from dlhw import run
 from dlhw.config import compose_config
@@ -35,7 +35,7 @@ def main(overrides: list[str]) -> None:
     name = ""
     for batch_size in BATCH_SIZES:
         name, own[batch_size], usual[batch_size] = seconds_an_epoch(batch_size, overrides)
-    print(f"a search of {NUM_SETTINGS} settings of fashion_mlp on {name}, extrapolated from single epochs")
+    heading(f"a search of {NUM_SETTINGS} settings of fashion_mlp on {name}, extrapolated from single epochs")
     for batch_size in BATCH_SIZES:
         times = f"{own[batch_size]:.2f}, {usual[batch_size]:.2f}"
         line(f"seconds an epoch, minibatch {batch_size}: two jobs side by side, usual", times)
@@ -43,7 +43,7 @@ def main(overrides: list[str]) -> None:
     whole_usual = sum(usual[size] * number for size, number in zip(batches, epochs, strict=True))
     line("minutes of the search on two cores", f"{whole_own / 60:.1f}")
     line("minutes the usual way", f"{whole_usual / 60:.1f}")
-    line("search / usual way", f"{whole_own / whole_usual:.3f}", "asked: <= 0.33")
+    line("search / usual way", f"{whole_own / whole_usual:.3f}", "<= 0.33")
 
 
 def seconds_an_epoch(batch_size: int, overrides: list[str]) -> tuple[str, float, float]:

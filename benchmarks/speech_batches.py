@@ -8,7 +8,7 @@ from typing import Any
 import soundfile
 import torch
 from hydra.utils import instantiate
-from timing import line
+from timing import heading, line
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import DataLoader, Dataset
@@ -67,11 +67,11 @@ def set_up(overrides: list[str]) -> Any:
 def main(overrides: list[str]) -> None:
     data = set_up(overrides)
     own, own_padding = rate(data.train_dataloader())
-    print(f"batches of {data.batch_size} mixtures of {data.title}, one process")
+    heading(f"batches of {data.batch_size} mixtures of {data.title}, one process")
     line("frames a second, spectra kept", f"{own:,.0f}")
     streamed, _ = rate(set_up([*overrides, "data.memory_gib=0"]).train_dataloader())
     line("frames a second, spectra computed for each batch", f"{streamed:,.0f}")
-    line("of it padding", f"{100 * own_padding:.1f} %", "asked: < 10 %")
+    line("of it padding", f"{100 * own_padding:.1f} %", "< 10 %")
     if data.dataset != "speech":
         return
     part = data.parts["train"]

@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from timing import interleaved, line
+from timing import heading, interleaved, line
 
 ROOT = Path(__file__).resolve().parents[1]
 SMALL = ["experiment=svd_ste", "rank=20", "data=digits"]
@@ -17,7 +17,7 @@ KILL = "+callbacks.kill._target_=tests.kill.KillAtStep"  # ends the process afte
 
 
 def main() -> None:
-    print("Start-up: seconds from Enter on")
+    heading("Start-up: seconds from Enter on")
     with tempfile.TemporaryDirectory() as outputs:
         kept = f"paths.outputs={outputs}"
         call("train.py", *SMALL, kept, "trainer.max_epochs=1")  # trains and keeps the baseline
@@ -33,7 +33,7 @@ def main() -> None:
             warmup=1,
         )
     for what, value in seconds.items():
-        line(what, f"{value:.2f} s", "asked: about 1 s" if what in AT_ONCE else "")
+        line(what, f"{value:.2f} s", "about 1 s" if what in AT_ONCE else "")
     line("... that in imports of torch and Lightning", f"{seconds[FIRST_STEP] / seconds[IMPORTS]:.1f}")
 
 

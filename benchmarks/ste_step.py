@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import torch
-from timing import interleaved, line
+from timing import heading, interleaved, line
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -27,7 +27,7 @@ def training_step(net: nn.Module) -> Callable[[], None]:
 
 
 def main() -> None:
-    print(f"straight-through training step, {LAYERS} hidden layers, rank {RANK}, batch {BATCH}, fused Adam, 2 threads")
+    heading(f"a straight-through training step, {LAYERS} hidden layers, rank {RANK}, batch {BATCH}, fused Adam")
     for width in (512, 1024, 2048, 4096):
         dense = MLP(784, [width] * LAYERS, 10)
         skip = [last_linear(dense)]
@@ -40,12 +40,12 @@ def main() -> None:
         line(
             f"width {width}: subspace / dense step",
             f"{ratio:.2f}",
-            "asked at 1024: <= 0.8" if width == 1024 else "",
+            "<= 0.8" if width == 1024 else "",
         )
         if width <= 2048:
             exact = lowrank.straight_through(dense, RANK, skip=skip, projection="exact")
             slow = interleaved({**candidates, "exact": training_step(exact)}, rounds=3, warmup=1)
-            asked = "asked at 1024: >= 25" if width == 1024 else ""
+            asked = ">= 25" if width == 1024 else ""
             line(f"width {width}: exact / subspace step", f"{slow['exact'] / slow['subspace']:.0f}", asked)
 
 
@@ -61,7 +61,7 @@ def excess_along_training(images: Tensor, labels: Tensor, name: str, steps: int 
     for rate in (1e-4, 5e-4, 1e-3):
         net = lowrank.straight_through(dense, RANK, skip=skip)
         largest = train(net, images, labels, rate, steps)
-        asked = "asked: <= 5e-5"
+        asked = "<= 5e-5"
         line(f"largest relative excess over {steps} steps on {name}, rate {rate:g}", f"{largest:.1e}", asked)
 
 

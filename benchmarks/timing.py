@@ -1,8 +1,10 @@
-"""Timing things side by side, so that a drift of the machine's speed falls on all of them alike."""
+"""Timing things side by side, so that a drift of the machine's speed falls on all of them alike; and telling it."""
 
 import statistics
 import time
 from collections.abc import Callable
+
+TOLD: list[dict[str, str]] = []  # what was measured, in the order of its telling
 
 
 def interleaved(candidates: dict[str, Callable[[], object]], rounds: int, warmup: int = 2) -> dict[str, float]:
@@ -17,5 +19,12 @@ def interleaved(candidates: dict[str, Callable[[], object]], rounds: int, warmup
     return {name: statistics.median(values) for name, values in seconds.items()}
 
 
+def heading(about: str) -> None:
+    """What the lines that follow are about."""
+    print(about, flush=True)
+    TOLD.append({"heading": about})
+
+
 def line(what: str, value: str, asked: str = "") -> None:
-    print(f"  {what:<62} {value:>16}   {asked}", flush=True)
+    print(f"  {what:<62} {value:>16}   {asked and f'asked: {asked}'}", flush=True)
+    TOLD.append({"what": what, "measured": value, "asked": asked})

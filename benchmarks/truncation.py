@@ -3,7 +3,7 @@
 import time
 
 import torch
-from timing import line
+from timing import heading, line
 
 from dlhw import lowrank
 from dlhw.metrics.classification import evaluate
@@ -20,7 +20,7 @@ def main() -> None:
     start = time.perf_counter()
     decomposition = lowrank.decompose(net, skip=skip)
     svd = time.perf_counter() - start
-    print("a sweep over six ranks of svd_truncate, 5 x 1024 network, 10,000 test images")
+    heading("a sweep over six ranks of svd_truncate, 5 x 1024 network, 10,000 test images")
     line("the SVD of five matrices, once: seconds", f"{svd:.2f}")
     for rank in RANKS:
         start = time.perf_counter()

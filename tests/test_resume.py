@@ -197,3 +197,12 @@ def test_a_resumed_run_takes_its_own_settings(train, tmp_path: Path) -> None:
     done = train(f"resume={tmp_path}", "trainer.max_epochs=9", script="tests/without_torch.py")
     assert done.returncode == 1
     assert "leave out trainer.max_epochs=9" in error_line(done.stderr)
+
+
+def test_a_failure_is_forgotten_when_the_run_is_taken_up_and_finished(run_experiment) -> None:
+    run = run_experiment(*small("mnist_mlp", num_epochs=1))
+    (run.folder / "results.json").rename(run.folder / "before.json")
+    (run.folder / "failure.json").write_text('{"type": "OSError", "error": "no space left"}')
+    resume_in(run.folder)
+    assert (run.folder / "results.json").exists()
+    assert not (run.folder / "failure.json").exists()

@@ -87,9 +87,13 @@ class Record:
         }
 
     def write(self) -> dict[str, Any]:
-        """Write `results.json`, whole or not at all, and return what it holds."""
+        """Write `results.json`, whole or not at all, and return what it holds.
+
+        The failure that an earlier attempt at the same run left there is over then.
+        """
         results = finite(self.results())
         write_atomically(self.folder / "results.json", json.dumps(results, indent=1, allow_nan=False))
+        (self.folder / "failure.json").unlink(missing_ok=True)
         return results
 
 

@@ -12,6 +12,7 @@ from dlhw.book import execute
 from dlhw.book.plan import Job, Plan, jobs_of
 from dlhw.book.records import read_record
 from tests.helpers import DIGITS, KILLABLE
+from tests.report.fake_folders import results, write_run
 
 SMALL = [*DIGITS, "experiment=mnist_mlp", "model.net.hidden=[16]", "trainer.max_epochs=2", *KILLABLE]
 BOOK = {
@@ -78,7 +79,13 @@ def test_records_are_published_and_the_tables_written(
     rows = [{"config": {}, "num_seeds": 1, "stats": {"test/acc": {"mean": 0.5, "std": None, "count": 1}}}]
     (tmp_path / "book" / "small.json").write_text(json.dumps({"rows": rows, "metrics": [], "provenance": {}}))
     results, tables = tmp_path / "results", tmp_path / "RESULTS.md"
-    tables.write_text("<!-- book: all -->\n<!-- end -->\n<!-- book: acc -->\n<!-- end -->\n")
+    tables.write_text(
+        "<!-- book: all -->\n<!-- end -->\n<!-- book: acc -->\n<!-- end -->\n<!-- book: speed -->\n<!-- end -->\n"
+    )
+    results.mkdir()
+    (results / "bench.json").write_text(
+        '{"machine": "x", "torch": "2", "started": "now", "git_commit": "a", "lines": []}'
+    )
     monkeypatch.setattr(command, "RESULTS", results)
     monkeypatch.setattr(command, "TABLES", tables)
     readme = tmp_path / "README.md"
@@ -130,3 +137,17 @@ def test_wrong_arguments_are_refused_in_one_line(plan: Plan, args: list[str], re
 def test_nothing_measured_is_no_record(tmp_path: Path) -> None:
     assert execute.summarise(tmp_path, "small") is None
     assert partial(read_record, tmp_path)("small") is None
+
+
+def test_a_search_is_found_by_what_it_left(tmp_path: Path) -> None:
+    """Optuna's sweeper leaves no multirun.yaml; its trials are a sweep within the study's only job."""
+    search = tmp_path / "tuning" / "run"
+    for trial, accuracy in enumerate((0.8, 0.9)):
+        write_run(search / str(trial), [f"units={trial + 10}"], results(metrics={"test/acc": accuracy}))
+    (search / "study.db").touch()
+    assert execute.summarise(tmp_path, "tuning") == search / "report.html"
+    record = read_record(tmp_path, "tuning")
+    assert record is not None
+    stat = record.stat({"units": 11}, "test/acc")
+    assert stat is not None
+    assert stat.mean == pytest.approx(0.9)

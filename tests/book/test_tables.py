@@ -55,11 +55,18 @@ def plan() -> Plan:
     return Plan.model_validate(yaml.safe_load(BOOK))
 
 
-TEXT = "before\n<!-- book: asked-of-all -->\nold\n<!-- end -->\nbetween\n<!-- book: by-rank -->\n<!-- end -->\nafter\n"
+TEXT = (
+    "before\n<!-- book: asked-of-all -->\nold\n<!-- end -->\nbetween\n<!-- book: by-rank -->\n<!-- end -->\nafter\n"
+    "<!-- book: speed -->\n<!-- end -->\n"
+)
+BENCH = {
+    "machine": "x, 2 threads", "torch": "2.14.1", "started": "2026-11-26T16:00", "git_commit": "abc",
+    "lines": [{"heading": "a step"}, {"what": "own / bare", "measured": "1.05", "asked": "<= 1.1"}],
+}  # fmt: skip
 
 
 def test_the_tables_are_written_between_their_marks_and_nothing_else_is_touched() -> None:
-    assert markdown.written(TEXT, plan(), records) == (
+    assert markdown.written(TEXT, plan(), records, BENCH) == (
         "before\n<!-- book: asked-of-all -->\n\n"
         "|  | elsewhere | asked | measured | reached |\n| --- | --- | --- | --- | --- |\n"
         "| ten | 97 | ≥ 98.00 % | 96.71 ± 0.13 % | **no** |\n"
@@ -71,12 +78,15 @@ def test_the_tables_are_written_between_their_marks_and_nothing_else_is_touched(
         "| D | accuracy | size | other |\n| --- | --- | --- | --- |\n"
         "| ten | 96.71 ± 0.13 | – | – |\n| full | 99.00 | 12,345 | – |\n\n"
         "*MNIST; seeds 0, 1; x, 1 thread; 2026-11-20 to 2026-11-22; commit abc.*\n\n<!-- end -->\nafter\n"
+        "<!-- book: speed -->\n\n|  | measured | asked |\n| --- | --- | --- |\n"
+        "| **a step** |  |  |\n| own / bare | 1.05 | <= 1.1 |\n\n"
+        "*x, 2 threads; torch 2.14.1; 2026-11-26; commit abc.*\n\n<!-- end -->\n"
     )
 
 
 def test_written_again_they_stay_as_they_are() -> None:
-    once = markdown.written(TEXT, plan(), records)
-    assert markdown.written(once, plan(), records) == once
+    once = markdown.written(TEXT, plan(), records, BENCH)
+    assert markdown.written(once, plan(), records, BENCH) == once
 
 
 @pytest.mark.parametrize(
@@ -88,7 +98,7 @@ def test_written_again_they_stay_as_they_are() -> None:
 )
 def test_marks_and_tables_must_fit(text: str, reason: str) -> None:
     with pytest.raises(UserError, match=reason):
-        markdown.written(text, plan(), records)
+        markdown.written(text, plan(), records, BENCH)
 
 
 def test_a_bound_that_is_just_met_is_reached_and_one_that_is_not_measured_is_neither() -> None:
@@ -99,7 +109,8 @@ def test_a_bound_that_is_just_met_is_reached_and_one_that_is_not_measured_is_nei
 def test_results_md_is_what_the_records_say() -> None:
     """Whoever changes a record, or the book, runs `make results`."""
     text = TABLES.read_text(encoding="utf-8")
-    assert markdown.written(text, read_plan(), partial(read_record, RESULTS)) == text
+    bench = json.loads((RESULTS / "bench.json").read_text())
+    assert markdown.written(text, read_plan(), partial(read_record, RESULTS), bench) == text
 
 
 def test_the_readme_lists_what_the_experiments_heads_say() -> None:

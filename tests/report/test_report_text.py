@@ -57,6 +57,7 @@ def test_energy_and_mass_choose_a_readable_unit():
 
 def test_names():
     assert text.metric_label("start/test_acc") == "start test accuracy"
+    assert text.metric_label("val/mse") == "validation MSE"
     assert text.metric_label("val/loss") == "validation loss"
     assert text.metric_label("test/small_cnn_frechet") == "test small CNN Fréchet distance"
     assert text.capitalised("Fréchet distance of 2 CNNs") == "Fréchet distance of 2 CNNs"

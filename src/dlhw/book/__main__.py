@@ -3,6 +3,7 @@
 Imports neither torch nor Lightning: help and every error in the arguments answer in about a second.
 """
 
+import json
 import logging
 import os
 import sys
@@ -99,8 +100,9 @@ def write_tables(plan: Plan) -> None:
     from dlhw.book import markdown, records
 
     read = cache(partial(records.read_record, RESULTS))
+    bench = json.loads((RESULTS / "bench.json").read_text(encoding="utf-8"))
     changes = {
-        TABLES: lambda text: markdown.written(text, plan, read),
+        TABLES: lambda text: markdown.written(text, plan, read, bench),
         README: lambda text: markdown.listed_experiments(text, plan),
     }
     for path, change in changes.items():

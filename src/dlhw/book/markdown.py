@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from dlhw.book import heads
 from dlhw.book.plan import Plan
@@ -17,10 +18,24 @@ MARKED = re.compile(r"(<!-- book: (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.
 REACHED = {True: "yes", False: "**no**", None: ""}
 
 
-def written(text: str, plan: Plan, records: Records) -> str:
-    """The text of RESULTS.md with every table as the records have it. Raises UserError as `replaced`."""
+def written(text: str, plan: Plan, records: Records, bench: Mapping[str, Any]) -> str:
+    """The text of RESULTS.md with every table as the records have it. Raises UserError as `replaced`.
+
+    Args:
+        bench: what `benchmarks/bench.py` kept of its last run.
+    """
     makers = dict.fromkeys(plan.asked, asked_table) | dict.fromkeys(plan.tables, figure_table)
-    return replaced(text, {name: partial(make, plan, name, records) for name, make in makers.items()})
+    tables: dict[str, Callable[[], str]] = {name: partial(make, plan, name, records) for name, make in makers.items()}
+    return replaced(text, tables | {"speed": partial(speed_table, bench)})
+
+
+def speed_table(bench: Mapping[str, Any]) -> str:
+    rows = [
+        [f"**{each['heading']}**", "", ""] if "heading" in each else [each["what"], each["measured"], each["asked"]]
+        for each in bench["lines"]
+    ]
+    facts = f"*{bench['machine']}; torch {bench['torch']}; {bench['started'][:10]}; commit {bench['git_commit']}.*\n"
+    return lines(["", "measured", "asked"], rows) + "\n" + facts
 
 
 def listed_experiments(text: str, plan: Plan) -> str:

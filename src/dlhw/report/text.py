@@ -12,6 +12,7 @@ WORDS = {
     "val": "validation",
     "lr": "learning rate",
     "l2": "L2",
+    "mse": "MSE",
     "pca": "PCA",
     "psnr": "PSNR",
     "ssim": "SSIM",
