@@ -51,7 +51,9 @@ PATCHES = [
 MASKS = [*small("ibm_denoiser", num_epochs=4), *KILLABLE, "data.batch_size=2", "references=[]"]
 CONV_GAN = [*small("gan_conv", num_epochs=3), *KILLABLE]
 STE = ["experiment=svd_ste", *SMALL_SVD, *KILLABLE, "trainer.max_epochs=4", "optimizer.lr=0.01"]
-
+FACTORS = ["experiment=svd_finetune", *SMALL_SVD, *KILLABLE, "trainer.max_epochs=4"]
+LABELS = [*small("noisy_labels", num_epochs=4), *KILLABLE, "remedy=co_teaching", "noise=0.4"]
+LANDSCAPE = [*small("loss_landscape", num_epochs=4), *KILLABLE, "inits=2"]
 
 NUM_KILLS = 20
 
@@ -121,7 +123,11 @@ def test_killed_and_resumed(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("overrides", [MLP, STE, SHALLOW, FACES, DENOISING, GAN, CONV_GAN, PATCHES, MASKS], ids=name_of)
+@pytest.mark.parametrize(
+    "overrides",
+    [MLP, STE, FACTORS, SHALLOW, FACES, DENOISING, GAN, CONV_GAN, PATCHES, MASKS, LABELS, LANDSCAPE],
+    ids=name_of,
+)
 def test_killed_twenty_times_at_random_steps(train, run_experiment, outputs: Path, overrides: list[str]) -> None:
     """In one life: each time it is taken up where the last kill left it, and killed again further on."""
     whole = run_experiment(*overrides)

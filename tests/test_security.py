@@ -89,7 +89,7 @@ def refused(command: Callable[[list[str]], None], *args: str) -> str:
 def test_what_is_shipped_is_what_the_configs_name() -> None:
     """Also what is hand-kept of it; Hydra itself calls the last one, from its own section."""
     named = {target for file in CONF.rglob("*.yaml") for target in targets_in(yaml.safe_load(file.read_text()))}
-    assert named - {"dlhw.cli.SweepEnd"} == targets.shipped()
+    assert named - {"dlhw.sweep_end.SweepEnd"} == targets.shipped()
 
 
 def targets_in(node: Any) -> set[str]:
@@ -112,7 +112,8 @@ def test_a_file_put_into_conf_does_not_allow_itself_anything(tmp_path: Path, mon
     [
         COPY, "os.system", "builtins.eval", "builtins.exec", "subprocess.Popen", "functools.partial", "torch.load",
         "hydra.utils.get_method", "hydra.utils.get_class", "hydra.utils.get_object", "hydra.utils.instantiate",
-        "dlhw.cli.os.system", "dlhw.files.os.remove", "dlhw.files.write_atomically", "dlhw.cli.SweepEnd",
+        "dlhw.run_folder.shutil.os.system", "dlhw.files.os.remove", "dlhw.files.write_atomically",
+        "dlhw.sweep_end.SweepEnd",
         "dlhw.nets.mlp._Private", "dlhw.nets.mlp.MLP.__init__", "dlhw.nets.mlp", "dlhw", "mlp.MLP", "",
         "dlhw.nets.mlp.MLP ", "dlhw.nets.mlp.MLP\n", "torch.optim.Adam.__class__", "torch.optim.adam.Adam",
         None, 3, ["dlhw.nets.mlp.MLP"], {"_target_": "dlhw.nets.mlp.MLP"},

@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 
 from pydantic import PlainValidator, ValidationError
 
-from dlhw.cli import explained
 from dlhw.config import quiet_threads
 from dlhw.errors import UserError, near
+from dlhw.explain import explained
 from dlhw.schema import Strict
 
 Settings = TypeVar("Settings", bound=Strict)

@@ -14,6 +14,10 @@ class SweepFailed(UserError):
     """Some jobs of a multirun failed; the others' results stand."""
 
 
+class JobFailed(BaseException):
+    """Carries a job's error past Hydra, which would print its own lines about an Exception."""
+
+
 def near(name: str, known: Iterable[str]) -> str:
     """The known names nearest to a mistyped one, as the tail of an error line ('' where there are none)."""
     known = sorted(known)

@@ -4,6 +4,7 @@ Imports neither torch nor Lightning.
 """
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -134,3 +135,16 @@ def at(node: Any, *keys: str) -> Any:
     for key in keys:
         node = node.get(key) if isinstance(node, dict) else None
     return node
+
+
+def remove_unused(folder: Path, num_parents: int = 1) -> bool:
+    """Remove a folder that holds no more than Hydra's own notes and a log, and its parents if they are empty then."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    hydras = [path for path in files if path.parent.name == ".hydra" or path.name == "multirun.yaml"]
+    if any(path not in hydras and path.suffix != ".log" for path in files):
+        return False
+    shutil.rmtree(folder, ignore_errors=True)
+    for parent in folder.parents[:num_parents]:
+        if parent.is_dir() and not any(parent.iterdir()):
+            parent.rmdir()
+    return True
