@@ -29,6 +29,9 @@ test: $(STAMP) ## run the tests (no network needed)
 test-slow: $(STAMP) ## run every test, the slow ones too
 	$(PY) -m pytest -q $(WORKERS) -m "slow or not slow"
 
+coverage: $(STAMP) ## the tests again, and which lines of src/ none of them ran
+	$(PY) -m pytest -q $(WORKERS) --cov --cov-report=term-missing:skip-covered
+
 lint: $(STAMP) ## ruff and mypy
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
@@ -53,4 +56,4 @@ clean: ## remove the environment and caches (outputs stay)
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
-.PHONY: help setup run test test-slow lint gallery bench reproduce reproduce-quick results clean
+.PHONY: help setup run test test-slow coverage lint gallery bench reproduce reproduce-quick results clean

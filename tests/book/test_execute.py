@@ -4,6 +4,7 @@ import json
 import re
 from functools import partial
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 
@@ -151,3 +152,17 @@ def test_a_search_is_found_by_what_it_left(tmp_path: Path) -> None:
     stat = record.stat({"units": 11}, "test/acc")
     assert stat is not None
     assert stat.mean == pytest.approx(0.9)
+
+
+def test_a_search_with_a_best_run_has_succeeded_though_a_trial_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = Job("tuning", "run", ["hparams_search=x"], is_search=True)
+
+    def search(*_: object, **__: object) -> CompletedProcess[str]:
+        (tmp_path / "run" / "best").mkdir(parents=True)
+        (tmp_path / "run" / "best" / "results.json").touch()
+        return CompletedProcess([], 1, "error: 1 of 2 jobs failed")
+
+    monkeypatch.setattr(execute.subprocess, "run", search)
+    assert execute.run_job(job, tmp_path / "run", threads=1) is None

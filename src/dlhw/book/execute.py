@@ -50,7 +50,7 @@ def run_job(job: Job, folder: Path, threads: int) -> Failed | None:
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, check=False,
     )  # fmt: skip
     write_atomically(folder.parent / f"{folder.name}.log", done.stdout)
-    if done.returncode == 0:
+    if is_finished(job, folder):  # a search has its best run though some of its trials failed
         return None
     printed = done.stdout.strip().splitlines()
     return Failed(job, printed[-1] if printed else f"exit code {done.returncode}")
