@@ -171,6 +171,11 @@ WRONG: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("data=digits: ibm_denoiser takes noise from speech", "data=synthetic_speech"),
     ),
     "SNRs upside down": ((*SPEECH, "data.train_snr=[5,-5]"), ("data.train_snr=[5,-5]:", "lowest")),
+    "speech at no speed": ((*SPEECH, "data.speeds=[1,0]"), ("data.speeds", "greater than or equal to 0.5")),
+    "other speeds of mixtures that are given": (
+        ("experiment=ibm_denoiser", "data=ibm_course", "data.speeds=[0.9,1]"),
+        ("data.speeds: must be [1.0] for the data's own mixtures", "data.fresh=true"),
+    ),
     "one SNR for a range": ((*SPEECH, "data.train_snr=[5]"), ("data.train_snr=[5]:", "at least 2")),
     "an SNR without end": ((*SPEECH, "data.snr=inf"), ("data.snr=inf:", "less than or equal to 60")),
     "pieces of one frame": ((*SPEECH, "data.truncate=1"), ("data.truncate=1:", "greater than or equal to 2")),

@@ -17,7 +17,7 @@ from dlhw.audio.mix import ActiveBlocks
 from dlhw.audio.stft import istft, stft
 from dlhw.data import speech_sources
 from dlhw.data.speech import SpeechData
-from dlhw.data.speech_sources import SpeechPart
+from dlhw.data.speech_sources import Clip, SpeechPart, at_speed
 from dlhw.errors import UserError
 from tests.helpers import ROOT, same_bits, speech_data
 
@@ -506,3 +506,25 @@ def test_real_recordings_matched(recordings: Path) -> None:
     assert {clip.kind for clip in data.parts["val"].sentences} == {clip.kind for clip in data.parts["test"].sentences}
     assert {name: len(part.sentences) for name, part in data.parts.items()} == {"train": 80, "val": 13, "test": 13}
     assert all(len(part.noises) == 10 for part in data.parts.values())
+
+
+def test_sentences_are_mixed_at_every_speed_and_only_to_train_on() -> None:
+    plain, varied = speech_data(), speech_data(speeds=(0.8, 1.0, 1.25))
+    num = len(plain.parts["train"].sentences)
+    assert len(varied.parts["train"].sentences) == num, "what is counted is what was spoken"
+    slow, same, fast = varied.banks["train"][0].num_samples.split(num)
+    assert torch.equal(same, plain.banks["train"][0].num_samples)
+    torch.testing.assert_close(slow * 0.8, same.float(), atol=1, rtol=0)
+    torch.testing.assert_close(fast * 1.25, same.float(), atol=2, rtol=0)
+    assert len(varied.training_plan(0).gains) == 3 * len(plain.training_plan(0).gains)
+    for one, other in zip(varied.mixtures("val"), plain.mixtures("val"), strict=True):
+        assert torch.equal(one.speech, other.speech)
+    assert "at 0.8, 1, 1.25 times its speed" in varied.describe()["preprocessing"]
+
+
+def test_a_faster_tone_is_a_higher_one() -> None:
+    seconds = torch.arange(16_000) / 16_000
+    played = at_speed(Clip("tone", "a", torch.sin(2 * torch.pi * 400 * seconds)), 1.25).samples
+    assert len(played) == 12_800
+    spectrum = torch.fft.rfft(played).abs()
+    assert spectrum.argmax().item() * 16_000 / len(played) == pytest.approx(500, abs=2)

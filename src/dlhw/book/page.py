@@ -51,14 +51,22 @@ def write_book(
 
 
 def asked_table(name: str, answers: Sequence[Answer]) -> Table:
-    rows = [[Cell(each.what), Cell(each.asked), Cell(each.measured), Cell(WORDS[each.reached])] for each in answers]
+    rows = [
+        [Cell(plain(each.what)), Cell(each.asked), Cell(each.measured), Cell(WORDS[each.reached])] for each in answers
+    ]
     return Table(f"Asked and measured: {name}", ["figure", "asked", "measured", "reached"], rows)
 
 
 def figure_table(name: str, plan: Plan, records: Records) -> Table:
     table = plan.tables[name]
     columns = [table.head, *(column.head for column in table.columns)]
-    return Table(name.replace("-", " "), columns, [[Cell(text) for text in row] for row in cells(table, records)])
+    rows = [[Cell(plain(text)) for text in row] for row in cells(table, records)]
+    return Table(name.replace("-", " "), list(map(plain, columns)), rows)
+
+
+def plain(text: str) -> str:
+    """Without the marks of Markdown, which the book's plan has for RESULTS.md."""
+    return text.replace("`", "").replace("**", "")
 
 
 def study_table(folder: Path, plan: Plan, reports: dict[str, Path | None], quick: bool) -> Table:

@@ -1,5 +1,6 @@
 """Speech in noise: mixtures of sentences and noises, drawn anew to train on and fixed to be judged by."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from dlhw.data.parts import PartsData
 from dlhw.data.speech_batch import Mixture
 from dlhw.data.speech_loader import SpeechLoader
 from dlhw.data.speech_plan import Plan, Planner, check_enough, noise_types
-from dlhw.data.speech_sources import Clip, SpeechPart, SpeechSources
+from dlhw.data.speech_sources import Clip, SpeechPart, SpeechSources, at_speed
 
 Banks = tuple[ClipBank, ClipBank]  # of sentences and of noises
 
@@ -40,6 +41,7 @@ class SpeechData(PartsData):
         batch_size, eval_batch_size: mixtures of a global training batch, over all processes, and of another.
         passes: times the training part is gone through in an epoch, with new mixtures each time.
         train_snr: the range in dB that the SNRs of training mixtures are drawn from.
+        speeds: each training sentence is mixed at all of these, times as fast as it was spoken (`at_speed`).
         fresh: training mixtures are drawn anew each epoch; False: the same ones, which the data may have itself.
         truncate: training mixtures are cut into pieces of that many frames; None: they stay whole.
         memory_gib: what the spectra of training and validation may take to be kept; what is more is computed for each
@@ -80,6 +82,7 @@ class SpeechData(PartsData):
         num_speakers: int = 0,
         sentences_per_speaker: int = 0,
         passes: int = 1,
+        speeds: Sequence[float] = (1.0,),
         augment: None = None,
         test_every_epoch: bool = False,
         seed: int = 0,
@@ -92,6 +95,7 @@ class SpeechData(PartsData):
         self.split_seed, self.seed = split_seed, seed
         self.batch_size, self.eval_batch_size = batch_size, eval_batch_size
         self.noises_per_sentence, self.test_noises, self.passes = noises_per_sentence, test_noises, passes
+        self.speeds = speeds
         self.train_snr, self.snr, self.fresh, self.truncate = train_snr, float(snr), fresh, truncate
         self.memory_left = memory_gib * GIB
         self.planners: dict[str, Planner] = {}
@@ -133,14 +137,18 @@ class SpeechData(PartsData):
             check_enough(part, getattr(self, key), key, name)
         clips = [clip.samples for part in parts.values() for clip in [*part.sentences, *part.noises]]
         self.sha256 = content_hash(*clips)
-        self.planners = {name: Planner(part) for name, part in parts.items()}
+        trained = SpeechPart(
+            [at_speed(clip, speed) for speed in self.speeds for clip in parts["train"].sentences],
+            parts["train"].noises,
+            parts["train"].pairs,
+        )
+        self.planners = {name: Planner(part) for name, part in (parts | {"train": trained}).items()}
         if parts["test"].pairs is not None:
             self.snr = round(float(self.planners["test"].snrs(self.planners["test"].given()).mean()), 2)
-        part = parts["train"]
-        periodic = part.pairs is None or self.fresh
+        periodic = trained.pairs is None or self.fresh
         self.banks["train"] = (
-            self._bank([clip.samples for clip in part.sentences]),
-            self._bank([clip.samples for clip in part.noises], periodic=periodic),
+            self._bank([clip.samples for clip in trained.sentences]),
+            self._bank([clip.samples for clip in trained.noises], periodic=periodic),
         )
         self.parts = parts
 
@@ -227,6 +235,8 @@ class SpeechData(PartsData):
         low, high = self.train_snr
         count = f"{self.passes} x {self.noises_per_sentence}" if self.passes > 1 else f"{self.noises_per_sentence}"
         drawn = f"{count} noises a sentence at {low:g} to {high:g} dB, "
+        if list(self.speeds) != [1.0]:
+            drawn += f"at {', '.join(f'{speed:g}' for speed in self.speeds)} times its speed, "
         training = drawn + ("new ones each epoch" if self.fresh else "the same ones each epoch")
         if self.planners["train"].pairs is not None and not self.fresh:
             training = "the data's own mixtures"

@@ -109,6 +109,7 @@ class SpeechData(Data):
     dataset: Annotated[str, one_of(*SPEECH)]
     passes: Count = 1
     augment: Annotated[None, PlainValidator(no_augmentation)] = None
+    speeds: Annotated[list[Annotated[float, Field(ge=0.5, le=2)]], Field(min_length=1)] = [1.0]
     noises_per_sentence: Count
     test_noises: Count
     train_snr: Annotated[list[Decibels], Field(min_length=2, max_length=2)]

@@ -54,6 +54,8 @@ def check_speech(data: Data) -> None:
     low, high = data.train_snr
     if low > high:
         raise UserError(f"data.train_snr=[{low:g},{high:g}]: must be the lowest and the highest, in dB")
+    if data.dataset == "ibm_course" and not data.fresh and data.speeds != [1.0]:
+        raise UserError("data.speeds: must be [1.0] for the data's own mixtures; data.fresh=true mixes them anew")
     wanted = {
         "ibm_course": {"path": "the assignment's folder, with tr/trx0000.wav and so on"},
         "speech_folders": {"clean": "a folder of clean recordings", "noise": "a folder of noises"},
