@@ -188,7 +188,7 @@ def test_instance_noise_falls_to_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
         monkeypatch.setattr(Gan, "current_epoch", epoch)
         seen.append(module._blurred(images, len(images), slice(None)).std().item())
     assert seen == pytest.approx([0.5, 0.375, 0.25, 0.125], rel=0.03)
-    assert Gan(networks(), ADAM)._blurred(images) is images
+    assert Gan(networks(), ADAM)._blurred(images, len(images), slice(None)) is images
 
 
 def test_both_networks_have_their_optimizer_and_schedule() -> None:
