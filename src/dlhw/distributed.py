@@ -21,8 +21,9 @@ class Share:
 
     @property
     def rows(self) -> slice:
-        own = torch.arange(self.num).tensor_split(self.world_size)[self.rank].tolist()
-        return slice(own[0], own[-1] + 1)
+        each, left = divmod(self.num, self.world_size)  # the first processes have one of those left over
+        start = self.rank * each + min(self.rank, left)
+        return slice(start, start + each + (self.rank < left))
 
     def of_pair(self, order: Tensor) -> tuple[slice | Tensor, Tensor]:
         """Where in an order (2 * num,) of two global batches after one another this process's rows stand, and which.
@@ -33,11 +34,11 @@ class Share:
         """
         if self.world_size == 1:
             return slice(None), order
-        start, stop = self.rows.start, self.rows.stop
+        own = self.rows
         row = order % self.num
-        places = (row >= start) & (row < stop)
+        places = (row >= own.start) & (row < own.stop)
         is_second = order[places] >= self.num
-        return places, row[places] - start + is_second * (stop - start)
+        return places, row[places] - own.start + is_second * (own.stop - own.start)
 
 
 def check_shares(num_rows: int, batch_size: int, world_size: int) -> None:

@@ -170,16 +170,14 @@ def make_trainer(cfg: DictConfig, folder: Path, callbacks: list[Callback], modul
     make: partial[pl.Trainer] = instantiate(cfg.trainer, _partial_=True)
     # Deterministic algorithms would also fill each new tensor with NaN: a fault finder, for a twentieth of the time
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # set without a stub
-    distribution: list[BatchNormSync] = []
-    if cfg.trainer.strategy == "ddp":
-        distribution = [BatchNormSync()]
-        if not module.automatic_optimization:  # each of its steps leaves another part of the parameters alone
-            make = partial(make, strategy="ddp_find_unused_parameters_true")
+    if cfg.trainer.strategy == "ddp" and not module.automatic_optimization:
+        # each of its steps leaves another part of the parameters alone
+        make = partial(make, strategy="ddp_find_unused_parameters_true")
     return make(
         profiler=cfg.trainer.profiler or NoProfiler(),
         callbacks=callbacks,
         logger=[instantiate(settings) for settings in cfg.logger.values()] or False,
-        plugins=[checkpoints.AtomicCheckpointIO(), *distribution],
+        plugins=[checkpoints.AtomicCheckpointIO(), BatchNormSync()],  # which one process has no use for
         default_root_dir=str(folder),
         num_sanity_val_steps=0,
         use_distributed_sampler=False,  # the loader takes each process's share itself

@@ -1,6 +1,7 @@
 """Speech in noise: mixtures of sentences and noises, drawn anew to train on and fixed to be judged by."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -137,11 +138,9 @@ class SpeechData(PartsData):
             check_enough(part, getattr(self, key), key, name)
         clips = [clip.samples for part in parts.values() for clip in [*part.sentences, *part.noises]]
         self.sha256 = content_hash(*clips)
-        trained = SpeechPart(
-            [at_speed(clip, speed) for speed in self.speeds for clip in parts["train"].sentences],
-            parts["train"].noises,
-            parts["train"].pairs,
-        )
+        spoken = parts["train"].sentences
+        played = [at_speed(clip, speed) for speed in self.speeds for clip in spoken]
+        trained = replace(parts["train"], sentences=played)
         self.planners = {name: Planner(part) for name, part in (parts | {"train": trained}).items()}
         if parts["test"].pairs is not None:
             self.snr = round(float(self.planners["test"].snrs(self.planners["test"].given()).mean()), 2)
