@@ -21,6 +21,7 @@ from dlhw.explain import explained, one_line
 from dlhw.files import write_atomically
 from dlhw.run_folder import remove_unused
 from dlhw.sweep_end import SweepEnd
+from dlhw.usage import listing, usage
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +33,9 @@ def main(app: Callable[[], Any]) -> None:
     config.quiet_threads()
     if len(sys.argv) == 1:
         print(listing())
+        return
+    if {"-h", "--help"} & set(sys.argv):
+        print(usage())
         return
     wants_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands errors on instead of printing them its own way
@@ -127,19 +131,3 @@ def refuse_pickles(args: Sequence[str]) -> None:
     """Hydra would take a run up from a pickle, which may run any code; its options may be shortened."""
     if any(arg.startswith("--e") for arg in args):
         raise UserError("--experimental-rerun is refused: it loads a pickle; go on with a run by resume=FOLDER")
-
-
-def listing() -> str:
-    """What `python train.py` alone prints."""
-    rows = config.experiments()
-    width = max((len(name) for name in rows), default=0)
-    lines = [f"  {name:<{width}}  {question}" for name, question in rows.items()]
-    return "\n".join(
-        [
-            "Choose an experiment:\n",
-            *lines,
-            "\n  python train.py experiment=NAME              run it",
-            "  python train.py experiment=NAME --cfg job    show its whole config",
-            "  python train.py experiment=NAME data=digits  run it without files; faces: data=synthetic_faces",
-        ]
-    )
