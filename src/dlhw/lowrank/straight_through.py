@@ -82,7 +82,8 @@ class StraightThroughLinear(nn.Module):
         return self._cache[1]
 
     def train(self, mode: bool = True) -> Self:
-        self._cache = None
+        if mode:  # W is about to change
+            self._cache = None
         return super().train(mode)
 
     def factors(self) -> tuple[Tensor, Tensor]:
