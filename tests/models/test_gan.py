@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dlhw.errors import UserError
-from dlhw.models.gan import Gan, frozen, scores_of, shuffled_pair, spread
+from dlhw.models.gan import Gan, scores_of, shuffled_pair, spread
 from dlhw.models.schedule import cosine
+from dlhw.nets.frozen import frozen
 from dlhw.nets.gan import Adversaries, DenseDiscriminator, DenseGenerator
 from tests.helpers import image_data, same_bits
 

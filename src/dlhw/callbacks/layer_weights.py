@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from dlhw.callbacks.recorder import Recorder
 from dlhw.callbacks.snapshots import Snapshots, load_snapshots
 from dlhw.figures import histogram_by_layer, norms_by_epoch
-from dlhw.models.gan import Gan, frozen
+from dlhw.models.gan import Gan
+from dlhw.nets.frozen import frozen
 
 MOST_BINS = 81
 CLIPPED = 0.999  # the quantile of the weights' magnitudes up to which the bins reach

@@ -1,15 +1,12 @@
 """Training a generator and a discriminator against each other."""
 
 import copy
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.modules.batchnorm import _BatchNorm
-from torch.nn.utils import parametrize
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
@@ -19,6 +16,7 @@ from dlhw.distributed import Share
 from dlhw.errors import UserError
 from dlhw.models.epoch_module import EpochModule
 from dlhw.models.one_net import decay_matrices_only
+from dlhw.nets.frozen import frozen
 from dlhw.nets.gan import Adversaries
 
 Batch = tuple[Tensor, Tensor]  # images (batch, 1, height, width) in 0..1, labels; the labels are not looked at
@@ -231,31 +229,3 @@ def scores_of(logits: Tensor, is_real: Tensor) -> dict[str, Tensor]:
 def spread(images: Tensor) -> Tensor:
     """The variance between images (batch, ...), a mean over their pixels."""
     return images.float().var(0).mean()
-
-
-@contextmanager
-def frozen(net: nn.Module) -> Iterator[None]:
-    """Within it, passes through the network in training mode, forward and backward, leave all of it as it is.
-
-    Its parameters get no gradients, BatchNorm normalises by the batch's statistics and keeps no record of them, and
-    spectral normalisation makes no step of its power iteration. Dropout drops as ever.
-    """
-    parameters = [parameter for parameter in net.parameters() if parameter.requires_grad]
-    norms = [layer for layer in net.modules() if isinstance(layer, _BatchNorm) and layer.track_running_stats]
-    normalised = [layer.parametrizations for layer in net.modules() if parametrize.is_parametrized(layer)]
-    was_training = net.training
-    for parameter in parameters:
-        parameter.requires_grad_(False)
-    for norm in norms:
-        norm.track_running_stats = False
-    for parametrizations in normalised:
-        parametrizations.eval()  # type: ignore[union-attr]
-    try:
-        yield
-    finally:
-        for parameter in parameters:
-            parameter.requires_grad_(True)
-        for norm in norms:
-            norm.track_running_stats = True
-        for parametrizations in normalised:
-            parametrizations.train(was_training)  # type: ignore[union-attr]
