@@ -9,7 +9,7 @@ WORKERS := -n auto --dist loadfile # a process a core; a file's tests stay toget
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 
 setup: $(STAMP) ## make the environment in .venv from the lock file
 
@@ -28,6 +28,11 @@ test: $(STAMP) ## run the tests (no network needed)
 
 test-slow: $(STAMP) ## run every test, the slow ones too
 	$(PY) -m pytest -q $(WORKERS) -m "slow or not slow"
+
+test-pythons: ## run the tests on every Python that is supported, each with an environment of its own
+	for version in 3.11 3.12 3.13; do \
+		$(MAKE) test PYTHON=python$$version VENV=.venv-$$version || exit 1; \
+	done
 
 coverage: $(STAMP) ## the tests again, and which lines of src/ none of them ran
 	$(PY) -m pytest -q $(WORKERS) --cov --cov-report=term-missing:skip-covered
@@ -53,7 +58,7 @@ results: $(STAMP) ## write the tables of RESULTS.md from docs/results
 	$(PY) -m dlhw.book book=tables
 
 clean: ## remove the environment and caches (outputs stay)
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-3.* .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
-.PHONY: help setup run test test-slow coverage lint gallery bench reproduce reproduce-quick results clean
+.PHONY: help setup run test test-slow test-pythons coverage lint gallery bench reproduce reproduce-quick results clean
