@@ -21,7 +21,7 @@ SPLITS = {"train": "train", "valid": "val", "test": "test"}
 KINDS = ("clean", "noise")
 
 # The assignment's: 120 sentences, 10 of each of 12 speakers, each mixed with 10 noises
-NUM_TRAINING, NUM_HELD_OUT = 8, 2  # first sentences of a speaker, to train on; at most so many to validate, and to test
+NUM_TRAINING, NUM_HELD_OUT = 8, 2  # sentences of a speaker to train on; at most so many to validate, and to test
 NUM_NOISES = 10
 NOISE_SHARES = (0.6, 0.2, 0.2)  # of a recording, from its beginning: to train, to validate, to test
 
@@ -44,10 +44,10 @@ def matched(folder: Path) -> SpeechSources:
     """The assignment's condition: all parts have the same speakers and noises, but other sentences and other cuts.
 
     Speakers are all who have ten sentences or more, noises the ten longest recordings, whatever part the manifest has
-    them in. Of a speaker's sentences, in the order of the manifest, the first eight are to train on; the next ones in
-    turn to validate and to test, at most two each; what some have beyond these is to train on too. (The assignment has
-    120 sentences to train on, ten of each speaker, and keeps its test speech to itself; most of these speakers have ten
-    in all.) Of a noise the first 60 % are to train on, then 20 % to validate and 20 % to test.
+    them in. Of a speaker's sentences, in the order of the manifest, eight are to train on; the next ones in turn to
+    validate and to test, at most two each: the assignment has ten to train on and keeps its test speech to itself, and
+    most of these speakers have ten in all. Of a noise the first 60 % are to train on, then 20 % to validate and 20 % to
+    test.
 
     Raises:
         UserError: as `read`, or there are too few speakers or noises for it.
@@ -122,14 +122,14 @@ def often(rows: Sequence[Row]) -> list[Row]:
 
 
 def in_turn(speech: Sequence[Clip]) -> dict[str, list[Clip]]:
-    """Each speaker's first eight sentences to train on, four by turns to validate and to test, the rest to train on."""
+    """Each speaker's first eight sentences to train on, the next ones by turns to validate and to test."""
     parts: dict[str, list[Clip]] = defaultdict(list)
     seen: Counter[str] = Counter()
     for clip in speech:
         number = seen[clip.kind] - NUM_TRAINING
         seen[clip.kind] += 1
-        held_out = 0 <= number < 2 * NUM_HELD_OUT
-        parts[("val", "test")[number % 2] if held_out else "train"].append(clip)
+        if number < 2 * NUM_HELD_OUT:
+            parts["train" if number < 0 else ("val", "test")[number % 2]].append(clip)
     return parts
 
 
