@@ -157,6 +157,20 @@ def test_killed_after_its_last_epoch(run_experiment, name: str, overrides: list[
     assert_same(resume_in(killed.folder), whole)
 
 
+def test_a_new_run_goes_on_from_the_newest_unfinished_one(train, run_experiment, outputs: Path) -> None:
+    """The newest was killed in its second epoch, another before it in its third; one is finished."""
+    whole = run_experiment(*MLP)
+    for step in (25, 15):
+        assert train(*MLP, env={"KILL_AT_STEP": str(step)}).returncode == -signal.SIGKILL
+    newest = sorted((outputs / "mnist_mlp").iterdir())[-1]
+    new = run_experiment(*MLP, "ckpt_path=last")
+    assert learned(new.rows) == learned(whole.rows), "the first epoch's row came with the checkpoint"
+    assert same_bits(new.weights("last"), whole.weights("last"))
+    assert new.results["checkpoint"]["path"] == "checkpoints/best.ckpt"
+    (note,) = (note for note in new.results["notes"] if note.startswith("Goes on from"))
+    assert str(newest) in note
+
+
 def test_what_a_resumed_run_had_used_counts(run_experiment) -> None:
     finished = run_experiment(*small("mnist_mlp", num_epochs=2))
     before = finished.results["energy"]

@@ -69,6 +69,8 @@ def run(cfg: DictConfig, folder: Path) -> dict[str, Any]:
     log.info("%s", summary(record))
     if cfg.trainer.max_epochs > 0:
         if checkpoint is not None:
+            if not cfg.resume:
+                record.notes.append(f"Goes on from {checkpoint}; the epochs before it are not among those chosen from.")
             checkpoints.check_fits(checkpoints.load(checkpoint)["state_dict"], module, checkpoint)
         trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
         if trainer.interrupted:
@@ -102,6 +104,7 @@ def quiet() -> None:
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", ".*treespec, LeafSpec.*")
     warnings.filterwarnings("ignore", ".*Checkpoint directory .* exists and is not empty.*")
+    warnings.filterwarnings("ignore", "The dirpath has changed from")  # the record's note says what it means
     warnings.filterwarnings("ignore", "Total length of `list` across ranks is zero")  # there is no validation part
     warnings.filterwarnings("ignore", "You requested to overfit")  # and the loader does not shuffle then
 

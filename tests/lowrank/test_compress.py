@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Iterator
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -65,6 +66,16 @@ def test_full_rank_changes_no_output(bias: bool, inner_bias: bool) -> None:
         torch.testing.assert_close(new(x), model(x))
         assert (new[0].inner.bias is not None) == inner_bias
         torch.testing.assert_close(new[0].to_linear()(x), model[0](x))
+
+
+def test_two_thin_layers_of_one_are_its_best_approximation() -> None:
+    linear = nn.Linear(6, 4)
+    U, S, Vh = np.linalg.svd(linear.weight.detach().double().numpy())
+    for split in ("left", "right", "balanced"):
+        layer = LowRankLinear.from_linear(linear, 2, split)
+        np.testing.assert_allclose(layer.weight.detach().numpy(), (U[:, :2] * S[:2]) @ Vh[:2], atol=1e-6)
+        assert torch.equal(layer.bias, linear.bias)
+    assert "6 -> 2 -> 4" in repr(layer)
 
 
 def test_inner_bias_reaches_the_dense_layer() -> None:

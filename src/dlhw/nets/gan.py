@@ -167,14 +167,11 @@ Discriminator = DenseDiscriminator | ConvDiscriminator
 
 
 class Adversaries(nn.Module):
-    """A generator and the discriminator it is trained against; forward: noise (batch, latent) to logits (batch,)."""
+    """A generator and the discriminator it is trained against."""
 
     def __init__(self, generator: Generator, discriminator: Discriminator) -> None:
         super().__init__()
         self.generator, self.discriminator = generator, discriminator
-
-    def forward(self, noise: Tensor) -> Tensor:
-        return self.discriminator(self.generator(noise))
 
 
 def doubling(num_inputs: int, num_outputs: int, bias: bool = True) -> nn.ConvTranspose2d:
