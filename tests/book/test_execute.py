@@ -4,7 +4,7 @@ import json
 import re
 from functools import partial
 from pathlib import Path
-from subprocess import CompletedProcess
+from types import SimpleNamespace
 
 import pytest
 
@@ -68,7 +68,7 @@ def test_a_book_is_run_killed_taken_up_and_not_run_again(
     assert (book / "small" / "report.html").is_file()
     assert f"{100 * stat.mean:.2f}" in page
 
-    monkeypatch.setattr(execute.subprocess, "run", lambda *_, **__: pytest.fail("a finished job was started again"))
+    monkeypatch.setattr(execute, "arguments", lambda *_: pytest.fail("a finished job was started again"))
     command.main(["book=full", f"output={folder}", "only=small"])
     assert "index.html" in capsys.readouterr().out
 
@@ -159,10 +159,18 @@ def test_a_search_with_a_best_run_has_succeeded_though_a_trial_failed(
 ) -> None:
     job = Job("tuning", "run", ["hparams_search=x"], is_search=True)
 
-    def search(*_: object, **__: object) -> CompletedProcess[str]:
-        (tmp_path / "run" / "best").mkdir(parents=True)
-        (tmp_path / "run" / "best" / "results.json").touch()
-        return CompletedProcess([], 1, "error: 1 of 2 jobs failed")
+    class Search:
+        exitcode = 1
 
-    monkeypatch.setattr(execute.subprocess, "run", search)
+        def __init__(self, **_: object) -> None:
+            pass
+
+        def start(self) -> None:
+            (tmp_path / "run" / "best").mkdir(parents=True)
+            (tmp_path / "run" / "best" / "results.json").touch()
+
+        def join(self) -> None:
+            pass
+
+    monkeypatch.setattr(execute, "PROCESSES", SimpleNamespace(Process=Search))
     assert execute.run_job(job, tmp_path / "run", threads=1) is None
