@@ -4,6 +4,7 @@ Each job is a process of its own, forked from one that has imported torch and Li
 short jobs the imports are half of the time. (Where a system does not fork safely, each imports them for itself.)
 """
 
+import atexit
 import logging
 import multiprocessing
 import os
@@ -52,6 +53,7 @@ def run_job(job: Job, folder: Path, threads: int) -> Failed | None:
     log.info("%s: python train.py %s", job.study, " ".join(job.overrides))
     folder.parent.mkdir(parents=True, exist_ok=True)
     log_file = folder.parent / f"{folder.name}.log"
+    log_file.touch()
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
     process = PROCESSES.Process(target=train, args=(arguments(job, folder), log_file, environment))
     process.start()
@@ -64,15 +66,18 @@ def run_job(job: Job, folder: Path, threads: int) -> Failed | None:
 
 def train(args: list[str], log_file: Path, environment: dict[str, str]) -> None:
     """What `python train.py` does with these arguments and this environment; all that it prints goes to the file."""
-    descriptor = os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    os.dup2(descriptor, sys.stdout.fileno())
-    os.dup2(descriptor, sys.stderr.fileno())
+    with log_file.open("w") as file:
+        os.dup2(file.fileno(), sys.stdout.fileno())
+        os.dup2(file.fileno(), sys.stderr.fileno())
     os.environ.clear()
     os.environ.update(environment)
     sys.argv = [str(TRAIN), *args]
     if "torch" in sys.modules:  # which read its number of threads when it was imported
         sys.modules["torch"].set_num_threads(int(environment["OMP_NUM_THREADS"]))
-    runpy.run_path(str(TRAIN), run_name="__main__")
+    try:
+        runpy.run_path(str(TRAIN), run_name="__main__")
+    finally:
+        atexit._run_exitfuncs()  # which multiprocessing leaves out, and joblib ends a search's idle workers by
 
 
 def is_finished(job: Job, folder: Path) -> bool:
