@@ -4,17 +4,18 @@ Each job is a process of its own, forked from one that has imported torch and Li
 short jobs the imports are half of the time. (Where a system does not fork safely, each imports them for itself.)
 """
 
-import atexit
 import logging
 import multiprocessing
 import os
 import runpy
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from dlhw.book.plan import Job
 from dlhw.config import CONF
@@ -25,7 +26,7 @@ from dlhw.report.places import is_sweep
 log = logging.getLogger(__name__)
 
 TRAIN = CONF.parent / "train.py"
-PROCESSES = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
+PROCESSES: Any = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,8 @@ def run_job(job: Job, folder: Path, threads: int) -> Failed | None:
     log_file = folder.parent / f"{folder.name}.log"
     log_file.touch()
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
-    process = PROCESSES.Process(target=train, args=(arguments(job, folder), log_file, environment))
+    way = search if job.is_search else train
+    process = PROCESSES.Process(target=way, args=(arguments(job, folder), log_file, environment))
     process.start()
     process.join()
     if is_finished(job, folder):  # a search has its best run though some of its trials failed
@@ -74,10 +76,14 @@ def train(args: list[str], log_file: Path, environment: dict[str, str]) -> None:
     sys.argv = [str(TRAIN), *args]
     if "torch" in sys.modules:  # which read its number of threads when it was imported
         sys.modules["torch"].set_num_threads(int(environment["OMP_NUM_THREADS"]))
-    try:
-        runpy.run_path(str(TRAIN), run_name="__main__")
-    finally:
-        atexit._run_exitfuncs()  # which multiprocessing leaves out, and joblib ends a search's idle workers by
+    runpy.run_path(str(TRAIN), run_name="__main__")
+
+
+def search(args: list[str], log_file: Path, environment: dict[str, str]) -> None:
+    """The same in an interpreter of its own: a forked one would wait five minutes for a search's idle workers."""
+    command = [sys.executable, str(TRAIN), *args]
+    with log_file.open("w") as file:
+        subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, env=environment, check=False)
 
 
 def is_finished(job: Job, folder: Path) -> bool:
