@@ -4,7 +4,6 @@ import json
 import re
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -159,18 +158,10 @@ def test_a_search_with_a_best_run_has_succeeded_though_a_trial_failed(
 ) -> None:
     job = Job("tuning", "run", ["hparams_search=x"], is_search=True)
 
-    class Search:
-        exitcode = 1
+    def search(*_: object) -> int:
+        (tmp_path / "run" / "best").mkdir(parents=True)
+        (tmp_path / "run" / "best" / "results.json").touch()
+        return 1
 
-        def __init__(self, **_: object) -> None:
-            pass
-
-        def start(self) -> None:
-            (tmp_path / "run" / "best").mkdir(parents=True)
-            (tmp_path / "run" / "best" / "results.json").touch()
-
-        def join(self) -> None:
-            pass
-
-    monkeypatch.setattr(execute, "PROCESSES", SimpleNamespace(Process=Search))
+    monkeypatch.setattr(execute, "search", search)
     assert execute.run_job(job, tmp_path / "run", threads=1) is None

@@ -56,14 +56,19 @@ def run_job(job: Job, folder: Path, threads: int) -> Failed | None:
     log_file = folder.parent / f"{folder.name}.log"
     log_file.touch()
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
-    way = search if job.is_search else train
-    process = PROCESSES.Process(target=way, args=(arguments(job, folder), log_file, environment))
-    process.start()
-    process.join()
+    run = search if job.is_search else forked
+    exit_code = run(arguments(job, folder), log_file, environment)
     if is_finished(job, folder):  # a search has its best run though some of its trials failed
         return None
     printed = log_file.read_text(errors="replace").strip().splitlines()
-    return Failed(job, printed[-1] if printed else f"exit code {process.exitcode}")
+    return Failed(job, printed[-1] if printed else f"exit code {exit_code}")
+
+
+def forked(args: list[str], log_file: Path, environment: dict[str, str]) -> int:
+    process = PROCESSES.Process(target=train, args=(args, log_file, environment))
+    process.start()
+    process.join()
+    return int(process.exitcode)
 
 
 def train(args: list[str], log_file: Path, environment: dict[str, str]) -> None:
@@ -79,11 +84,11 @@ def train(args: list[str], log_file: Path, environment: dict[str, str]) -> None:
     runpy.run_path(str(TRAIN), run_name="__main__")
 
 
-def search(args: list[str], log_file: Path, environment: dict[str, str]) -> None:
+def search(args: list[str], log_file: Path, environment: dict[str, str]) -> int:
     """The same in an interpreter of its own: a forked one would wait five minutes for a search's idle workers."""
     command = [sys.executable, str(TRAIN), *args]
     with log_file.open("w") as file:
-        subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, env=environment, check=False)
+        return subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, env=environment, check=False).returncode
 
 
 def is_finished(job: Job, folder: Path) -> bool:
