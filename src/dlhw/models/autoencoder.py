@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from dlhw.data.loader import seeded
 from dlhw.models.one_net import OneNet
+from dlhw.precision import at_least_float32
 from dlhw.restoration import zero_out
 
 LEAST_ERROR = 1e-6  # keeps the logarithm finite: 60 dB
@@ -87,5 +88,5 @@ def restored_by(net: nn.Module, corrupted: Tensor, known: Tensor, mask: bool, re
 
 
 def mean_squares(differences: Tensor) -> Tensor:
-    """The mean square of each image (batch, ...), as float32: (batch,)."""
-    return differences.float().square().flatten(1).mean(1)
+    """The mean square of each image (batch, ...), as float32 or better: (batch,)."""
+    return at_least_float32(differences).square().flatten(1).mean(1)

@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from dlhw.models.epoch_sums import num_hits
 from dlhw.models.one_net import OneNet
+from dlhw.precision import at_least_float32
 
 Batch = tuple[Tensor, Tensor]
 
@@ -31,7 +32,7 @@ class Classifier(OneNet):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         inputs, labels = batch
         logits = self.net(inputs)
-        loss = self.criterion(logits.float(), labels)
+        loss = self.criterion(at_least_float32(logits), labels)
         self.sums.add("train", len(labels), num_hits(logits, labels), loss=loss)
         return loss
 
@@ -55,5 +56,6 @@ class Classifier(OneNet):
     def _evaluate(self, batch: Batch, split: str) -> Tensor:
         inputs, labels = batch
         logits = self.net(inputs)
-        self.sums.add(split, len(labels), num_hits(logits, labels), loss=F.cross_entropy(logits.float(), labels))
+        loss = F.cross_entropy(at_least_float32(logits), labels)
+        self.sums.add(split, len(labels), num_hits(logits, labels), loss=loss)
         return logits

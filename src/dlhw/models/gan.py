@@ -18,6 +18,7 @@ from dlhw.models.epoch_module import EpochModule
 from dlhw.models.one_net import decay_matrices_only
 from dlhw.nets.frozen import frozen
 from dlhw.nets.gan import Adversaries
+from dlhw.precision import at_least_float32
 
 Batch = tuple[Tensor, Tensor]  # images (batch, 1, height, width) in 0..1, labels; the labels are not looked at
 
@@ -138,14 +139,14 @@ class Gan(EpochModule):
         order = torch.randperm(2 * share.num, device=real.device, generator=self.stream)
         places, own = share.of_pair(order)
         images, labels = shuffled_pair(real, fake, self.real_label, self.fake_label, own)
-        logits = self.net.discriminator(self._blurred(images, 2 * share.num, places)).float()  # (2 * batch,)
+        logits = at_least_float32(self.net.discriminator(self._blurred(images, 2 * share.num, places)))  # (2 * batch,)
         told = scores_of(logits.detach(), own < len(real)) | {"spread": spread(fake) / spread(real)}
         return F.binary_cross_entropy_with_logits(logits, labels), told
 
     def _generator_loss(self, real: Tensor, share: Share) -> Tensor:
         """How little the discriminator takes new fakes, as many as there are real images, for real."""
         fake = self.net.generator(self._noise(real, share))
-        logits = self.net.discriminator(self._blurred(fake, share.num, share.rows)).float()
+        logits = at_least_float32(self.net.discriminator(self._blurred(fake, share.num, share.rows)))
         return F.binary_cross_entropy_with_logits(logits, torch.ones_like(logits))
 
     def _noise(self, real: Tensor, share: Share) -> Tensor:
@@ -190,9 +191,9 @@ class Gan(EpochModule):
         stream = seeded(real.device, EVALUATION_STREAM, batch_idx)
         noise = torch.randn(len(real), self.net.generator.latent, device=real.device, generator=stream)
         fake = self.sample(noise)
-        logits = self.net.discriminator(torch.cat([real, fake])).float()
+        logits = at_least_float32(self.net.discriminator(torch.cat([real, fake])))
         is_real = torch.arange(len(logits), device=real.device) < len(real)
-        loss = F.binary_cross_entropy_with_logits(logits, is_real.float())
+        loss = F.binary_cross_entropy_with_logits(logits, is_real.to(logits))
         self.sums.add(split, len(real), discriminator_loss=loss, **scores_of(logits, is_real))
 
     def configure_optimizers(self) -> Any:
@@ -219,7 +220,7 @@ def shuffled_pair(
 
 def scores_of(logits: Tensor, is_real: Tensor) -> dict[str, Tensor]:
     """The mean probabilities of being real, as logits give them, of the real and of the fake images."""
-    probabilities, weights = logits.sigmoid(), is_real.float()
+    probabilities, weights = logits.sigmoid(), is_real.to(logits)
     return {
         "real_score": (probabilities * weights).sum() / weights.sum(),
         "fake_score": (probabilities * (1 - weights)).sum() / (1 - weights).sum(),
@@ -228,4 +229,4 @@ def scores_of(logits: Tensor, is_real: Tensor) -> dict[str, Tensor]:
 
 def spread(images: Tensor) -> Tensor:
     """The variance between images (batch, ...), a mean over their pixels."""
-    return images.float().var(0).mean()
+    return at_least_float32(images).var(0).mean()

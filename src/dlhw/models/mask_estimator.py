@@ -13,6 +13,7 @@ from dlhw.masking import rounded
 from dlhw.metrics.speech import decibels, snr
 from dlhw.models.one_net import OneNet
 from dlhw.nets.mask_rnn import MaskNet, own_frames
+from dlhw.precision import at_least_float32
 
 TARGETS = {"ibm": ideal_binary, "irm": ideal_ratio}
 
@@ -69,7 +70,7 @@ class MaskEstimator(OneNet):
         """The loss, and the logits (batch, frames, bins)."""
         mixture = batch.speech + batch.noise
         logits, _ = self.net(mixture.abs(), batch.num_frames)
-        logits = logits.float()
+        logits = at_least_float32(logits)
         own = own_frames(batch.num_frames, mixture.shape[1])[..., None]  # (batch, frames, 1)
         mask = logits.sigmoid() * own
         if self.loss == "snr":

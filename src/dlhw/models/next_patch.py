@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from dlhw.models.one_net import OneNet
 from dlhw.nets.patch_rnn import NUM_PATCHES, PatchRNN, to_patches
+from dlhw.precision import at_least_float32
 
 NUM_KNOWN = NUM_PATCHES // 2  # patches: the top half of an image
 NUM_FREE = NUM_PATCHES - NUM_KNOWN
@@ -84,7 +85,7 @@ class NextPatch(OneNet):
         return means | {"free_loss": self.distance(free, bottom).sum() / len(patches)}
 
     def _means(self, logits: Tensor, targets: Tensor) -> dict[str, Tensor]:
-        logits = logits.float()
+        logits = at_least_float32(logits)
         mse = squared_errors(logits.detach(), targets).mean()
         loss = self.distance(logits, targets).sum() / len(targets)
         return {"loss": loss, "mse": mse}
