@@ -1,6 +1,7 @@
 PYTHON ?= python3
 VENV   := .venv
 PY     := $(VENV)/bin/python
+PYTHONS := 3.11 3.12 3.13
 ARGS   ?= experiment=svd_ste rank=20 data=digits
 OUTPUTS ?= outputs
 STAMP  := $(VENV)/.installed
@@ -14,7 +15,8 @@ help: ## list the targets
 setup: $(STAMP) ## make the environment in .venv from the lock file
 
 $(STAMP): requirements.lock pyproject.toml
-	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'dlhw needs Python 3.11 or newer; try: make setup PYTHON=python3.11')"
+	@$(PYTHON) -c "import sys; own = '%d.%d' % sys.version_info[:2]; sys.exit(own not in '$(PYTHONS)'.split() and \
+		'dlhw runs on Python $(PYTHONS), but $(PYTHON) is %s; try: make setup PYTHON=python$(lastword $(PYTHONS))' % own)"
 	$(PYTHON) -m venv $(VENV)
 	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --editable .
@@ -24,13 +26,13 @@ run: $(STAMP) ## run the main job; anything else by ARGS="experiment=... data=..
 	$(PY) train.py $(ARGS)
 
 test: $(STAMP) ## run the tests (no network needed)
-	$(PY) -m pytest -q $(WORKERS)
+	$(PY) -m pytest -q $(WORKERS) --durations=15
 
 test-slow: $(STAMP) ## run every test, the slow ones too
 	$(PY) -m pytest -q $(WORKERS) -m "slow or not slow"
 
 test-pythons: ## run the tests on every Python that is supported, each with an environment of its own
-	for version in 3.11 3.12 3.13; do \
+	for version in $(PYTHONS); do \
 		$(MAKE) test PYTHON=python$$version VENV=.venv-$$version || exit 1; \
 	done
 

@@ -1,6 +1,7 @@
 """The house's rules, read from the sources: who may import whom."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -25,7 +26,7 @@ MODULES = {module_name(file): file for file in FILES}
 def imports(file: Path) -> set[str]:
     """Every module that a file imports anywhere, by its full name (`from a import b` gives a.b where that is one)."""
     found: set[str] = set()
-    for node in ast.walk(ast.parse(file.read_text())):
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -50,7 +51,7 @@ def room(name: str) -> str:
 def test_the_leaves_import_nothing_above_them(leaf: str) -> None:
     for name, file in MODULES.items():
         if room(name) == leaf:
-            allowed = {leaf} if leaf == "lowrank" else {leaf, "files", "errors"}
+            allowed = {leaf} if leaf == "lowrank" else {leaf, "files", "errors", "precision"}
             assert {room(other) for other in own(file)} <= allowed, name
 
 
@@ -63,10 +64,14 @@ def test_lowrank_knows_torch_and_the_standard_library_only() -> None:
 
 @pytest.mark.parametrize("name", ["eigenfaces", "restoration", "landscape", "initialisation", "anchors", "top_half"])
 def test_a_library_of_one_file_is_usable_alone(name: str) -> None:
-    """But for the networks, and eigenfaces, which is such a library itself."""
+    """But for the networks, float64 where a device has it, and eigenfaces, which is such a library itself."""
     file = MODULES[f"dlhw.{name}"]
-    assert {room(other) for other in own(file)} <= {"nets", "eigenfaces"}
+    assert {room(other) for other in own(file)} <= {"nets", "eigenfaces", "precision"}
     assert not {other.split(".")[0] for other in imports(file)} & {"pytorch_lightning", "hydra", "omegaconf"}
+
+
+def test_precision_knows_torch_only() -> None:
+    assert imports(MODULES["dlhw.precision"]) == {"torch"}
 
 
 def test_figures_know_no_torch() -> None:
@@ -110,9 +115,9 @@ def test_there_is_no_circle() -> None:
     assert done == graph.keys()
 
 
-@pytest.mark.parametrize("module", ["dlhw", "dlhw.cli", "dlhw.config", "dlhw.generate", "dlhw.schema"])
-def test_what_answers_at_once_imports_nothing_heavy(module: str) -> None:
-    code = f"import sys, {module}; print([m for m in ('torch', 'pandas', 'matplotlib') if m in sys.modules])"
+def test_what_answers_at_once_imports_nothing_heavy() -> None:
+    modules = ", ".join(f"dlhw.{name}" for name in ("cli", "config", "denoise", "generate", "schema"))
+    code = f"import sys, {modules}; print([m for m in ('torch', 'pandas', 'matplotlib') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "[]"
 
@@ -125,3 +130,20 @@ def test_the_low_rank_library_is_usable_alone() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "['lowrank'] False False"
+
+
+def opens_text(call: ast.Call) -> bool:
+    """Whether a call opens a file as text, and so asks the locale where no encoding is given."""
+    owner, _, name = ast.unparse(call.func).rpartition(".")
+    if name in ("open", "fdopen"):
+        return (owner, name) not in (("os", "open"), ("Image", "open")) and not re.search("'[rwax]b", ast.unparse(call))
+    return owner != "" and name in ("read_text", "write_text")
+
+
+def test_every_text_file_is_opened_as_utf_8() -> None:
+    """And not as the locale has it, which may know ASCII alone."""
+    files = [*FILES, *ROOT.glob("*.py"), *(ROOT / "benchmarks").glob("*.py"), *(ROOT / "tests").glob("[!t]*.py")]
+    nodes = [node for file in files for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))]
+    opened = [ast.unparse(node) for node in nodes if isinstance(node, ast.Call) and opens_text(node)]
+    assert len(opened) > 10
+    assert [call for call in opened if "encoding='utf-8" not in call] == []

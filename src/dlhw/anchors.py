@@ -11,6 +11,7 @@ from torch import Tensor
 
 from dlhw import eigenfaces
 from dlhw.eigenfaces import Eigenfaces
+from dlhw.precision import double
 
 NUM_COMPONENTS = 64
 CHUNK = 4096  # images whose products are summed at once
@@ -124,12 +125,12 @@ def principal(images: Tensor) -> Eigenfaces:
     if len(faces) <= faces.shape[1]:
         return eigenfaces.fit(faces)
     mean = faces.mean(0)
-    gram = mean.new_zeros(len(mean), len(mean), dtype=torch.float64)
+    gram = double(mean.new_zeros(len(mean), len(mean)))
     for chunk in faces.split(CHUNK):
         offsets = chunk - mean
-        gram += offsets.T @ offsets
+        gram += double(offsets.T @ offsets)
     singular_values, basis = eigenfaces.singular(gram)
-    return eigenfaces.eigenfaces(faces, mean.double(), basis, singular_values, None)
+    return eigenfaces.eigenfaces(faces, double(mean), basis, singular_values, None)
 
 
 def projected(model: Eigenfaces, images: Tensor) -> Tensor:

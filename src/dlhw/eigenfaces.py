@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from dlhw.precision import double
+
 NEGLIGIBLE = 1e-5  # of the largest singular value; what is below is lost in the rounding of X^T X, which squares it
 ROUNDING = 1e-13  # of the faces' norm: what centring equal faces in float64 may leave of them
 UNSEEN = 1e-10  # of the largest eigenvalue: directions that the known pixels say nothing about
@@ -71,11 +73,11 @@ class Eigenfaces:
 
         (num_components + 1,): n = 0 is the mean alone. By Pythagoras each component takes its mean squared code off.
         """
-        offsets = (faces - self.mean).double()
-        taken = (offsets @ self.basis.double()).square().mean(0).cumsum(0)  # (num_components,)
+        offsets = double(faces - self.mean)
+        taken = (offsets @ double(self.basis)).square().mean(0).cumsum(0)  # (num_components,)
         whole = offsets.square().sum(1).mean()
         left = torch.cat([whole[None], whole - taken])
-        return (left.clamp(min=0) / faces.shape[1]).to(faces.dtype)
+        return (left.clamp(min=0) / faces.shape[1]).to(faces)
 
     def first(self, n: int) -> "Eigenfaces":
         """The first n components alone. Raises ValueError for n below 0 or above the number there are."""
@@ -135,7 +137,8 @@ def centred(faces: Tensor) -> tuple[Tensor, Tensor]:
         raise ValueError(
             f"faces must be (num_faces, num_pixels), at least one, but their shape is {tuple(faces.shape)}"
         )
-    mean = faces.mean(0, dtype=torch.float64)
+    faces = double(faces)
+    mean = faces.mean(0)
     return mean, faces - mean
 
 
@@ -152,9 +155,9 @@ def eigenfaces(faces: Tensor, mean: Tensor, basis: Tensor, singular_values: Tens
     differ = (singular_values > NEGLIGIBLE * singular_values[0]) & (singular_values > rounding)
     kept = int(differ.sum())
     found = Eigenfaces(
-        mean.to(faces.dtype),
-        oriented(basis[:, :kept]).to(faces.dtype),
-        singular_values[:kept].to(faces.dtype),
+        mean.to(faces),
+        oriented(basis[:, :kept]).to(faces),
+        singular_values[:kept].to(faces),
         num_faces,
     )
     return found if n is None else found.first(n)
@@ -176,7 +179,7 @@ def principal_angles(a: Tensor, b: Tensor) -> Tensor:
     inner = wide.T @ narrow
     cosines = torch.linalg.svdvals(inner)  # descending
     sines = torch.linalg.svdvals(narrow - wide @ inner).flip(0)  # ascending
-    return torch.atan2(sines, cosines).to(a.dtype)
+    return torch.atan2(sines, cosines).to(a)
 
 
 def span(columns: Tensor) -> Tensor:
@@ -184,7 +187,7 @@ def span(columns: Tensor) -> Tensor:
 
     The rank is numerical, to the rounding of the columns' own dtype.
     """
-    basis, singular_values, _ = torch.linalg.svd(F.normalize(columns.double(), dim=0), full_matrices=False)
+    basis, singular_values, _ = torch.linalg.svd(F.normalize(double(columns), dim=0), full_matrices=False)
     rounding = max(columns.shape) * torch.finfo(columns.dtype).eps * singular_values[:1]  # none of no columns
     return basis[:, singular_values > rounding]
 
@@ -213,17 +216,17 @@ def fill(model: Eigenfaces, images: Tensor, known: Tensor, noise_variance: float
     num_images = max(1, CHUNK // max(1, model.basis.numel()))
     parts = zip(images.split(num_images), known.split(num_images), strict=True)
     codes = torch.cat([known_codes(model, image, mask, noise_variance) for image, mask in parts])
-    return model.decode(codes.to(images.dtype))
+    return model.decode(codes.to(images))
 
 
 def known_codes(model: Eigenfaces, images: Tensor, known: Tensor, noise_variance: float) -> Tensor:
     """The codes (num, num_components) of `fill`, by its normal equations in float64."""
-    basis = model.basis.double()
+    basis = double(model.basis)
     # codes in units of the prior's standard deviations, so that nothing is divided by a variance of 0
-    scale = (model.variances.double() - noise_variance).clamp(min=0).sqrt() if noise_variance > 0 else 1.0
+    scale = (double(model.variances) - noise_variance).clamp(min=0).sqrt() if noise_variance > 0 else 1.0
     basis = basis * scale
-    offsets = torch.where(known, images - model.mean, 0).double()  # (num, num_pixels)
-    gram = (basis.T * known[:, None]) @ basis  # (num, num_components, num_components)
+    offsets = double(torch.where(known, images - model.mean, 0))  # (num, num_pixels)
+    gram = (basis.T * known[:, None].to(basis.device)) @ basis  # (num, num_components, num_components)
     inner = (offsets @ basis)[..., None]
     if noise_variance > 0:  # positive definite then
         gram.diagonal(dim1=1, dim2=2).add_(noise_variance)

@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 from torch.nn import functional as F
 
+from dlhw.precision import double
+
 ROWS = 40_000  # examples times networks in one batch: enough to keep the cores busy, little enough for their cache
 
 
@@ -36,11 +38,11 @@ class Plane:
 
     def project(self, points: Tensor) -> tuple[Tensor, Tensor]:
         """Coordinates (num_points, 2) of the nearest points of the plane, and the distances (num_points,) to them."""
-        directions = self.directions.double()
-        offsets = points.double() - self.origin  # (num_points, num_parameters)
+        directions = double(self.directions)
+        offsets = double(points) - double(self.origin)  # (num_points, num_parameters)
         coordinates = offsets @ directions.T
         distances = torch.linalg.vector_norm(offsets - coordinates @ directions, dim=1)
-        return coordinates.to(points.dtype), distances.to(points.dtype)
+        return coordinates.to(points), distances.to(points)
 
 
 def main_plane(trajectory: Tensor, origin: Tensor) -> Plane:

@@ -11,6 +11,8 @@ from scipy.interpolate import griddata
 from scipy.spatial import QhullError
 from torch import Tensor
 
+from dlhw.precision import widest
+
 
 def zero_out(images: Tensor, share: float | Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
     """Images (num, ...) with exactly round(share * num_pixels) zeroed pixels each, and which are known, (num, ...).
@@ -24,7 +26,7 @@ def zero_out(images: Tensor, share: float | Tensor, generator: torch.Generator |
     Raises:
         ValueError: a share outside [0, 1).
     """
-    shares = torch.as_tensor(share, dtype=torch.float64, device=images.device)
+    shares = torch.as_tensor(share, dtype=widest(images.device), device=images.device)
     if not ((shares >= 0) & (shares < 1)).all():
         raise ValueError(f"the share of pixels to zero must be 0 or more and below 1, but is {share}")
     num_images, num_pixels = len(images), images[0].numel()

@@ -1,6 +1,8 @@
 """Against values by hand, and torchmetrics as an independent reference."""
 
 import math
+from collections.abc import Callable
+from functools import partial
 
 import pytest
 import torch
@@ -66,5 +68,38 @@ def test_stoi_falls_with_noise_and_is_one_for_the_speech_itself() -> None:
 
 
 def test_stoi_of_too_short_a_signal_is_not_made_up() -> None:
-    speech = torch.randn(2000, generator=torch.Generator().manual_seed(0))
+    speech = torch.randn(6399, generator=torch.Generator().manual_seed(0))
+    for num_samples in (0, 1, 100, 500, 2000, 6399):
+        assert math.isnan(stoi(speech[:num_samples], speech[:num_samples], 16_000)), num_samples
+
+
+@pytest.mark.parametrize("level", [0.0, 1e-30])
+def test_stoi_of_silence_is_not_made_up(level: float) -> None:
+    estimate, silent = signals(num_samples=32_000)[1][0], torch.full((32_000,), level)
+    assert math.isnan(stoi(silent, estimate, 16_000))
+    assert math.isnan(stoi(silent, silent, 16_000))
+    assert stoi(estimate, silent, 16_000) == pytest.approx(0, abs=0.05), "speech that was lost has a score"
+
+
+def test_stoi_of_nearly_nothing_but_silence_is_not_made_up() -> None:
+    speech = torch.zeros(32_000)
+    speech[:3000] = signals()[0][0, :3000]
     assert math.isnan(stoi(speech, speech, 16_000))
+
+
+@pytest.mark.parametrize("rate", [8000, 10_000, 16_000, 48_000])
+def test_stoi_about_the_least_length_is_a_score_or_nan(rate: int) -> None:
+    speech = signals(num_samples=rate)[0][0]
+    for num_samples in range(int(0.35 * rate), int(0.5 * rate), rate // 200):
+        found = stoi(speech[:num_samples], speech[:num_samples], rate)
+        assert math.isnan(found) or found == pytest.approx(1, abs=1e-6), num_samples
+    assert not math.isnan(found)
+
+
+@pytest.mark.parametrize("score", [snr, si_sdr, partial(stoi, sample_rate=16_000)])
+@pytest.mark.parametrize("num_samples", [0, 1, 31_999])
+def test_signals_of_two_lengths_are_refused(score: Callable[..., object], num_samples: int) -> None:
+    speech = signals(num_samples=32_000)[0][0]
+    for pair in ((speech, speech[:num_samples]), (speech[:num_samples], speech)):
+        with pytest.raises(ValueError, match=f"as many samples as the speech, {len(pair[0])}, but has {len(pair[1])}"):
+            score(*pair)

@@ -17,6 +17,7 @@ from dlhw.callbacks.span import autoencoder_of, code_size, degrees, spans
 from dlhw.data.memory import MemoryData
 from dlhw.figures import convergence, image_sheet, principal_angles
 from dlhw.nets.autoencoder import Autoencoder
+from dlhw.precision import double
 
 NUM_SHOWN = 64  # eigenfaces in the sheet, at most
 
@@ -42,13 +43,13 @@ class EigenfaceStudy(Recorder):
 
     def _two_ways(self, faces: Tensor, model: eigenfaces.Eigenfaces, latent: int) -> None:
         """The direct SVD and the snapshot trick on the same faces: the largest difference of any pixel."""
-        one, other = (ways(faces.double(), latent) for ways in (eigenfaces.direct, eigenfaces.snapshot))
+        one, other = (ways(double(faces), latent) for ways in (eigenfaces.direct, eigenfaces.snapshot))
         apart = (one.basis - other.basis).abs().max().item()
         self.record.metrics["svd/difference"] = apart
         self.record.notes.append(
             f"The direct SVD of the {faces.shape[1]:,} x {len(faces)} matrix of centred faces and the snapshot trick "
-            f"(the eigenvectors of its {len(faces)} x {len(faces)} matrix of inner products) give the same {latent} "
-            f"eigenfaces: no pixel differs by more than {apart:.1e}."
+            f"(the eigenvectors of its {len(faces)} x {len(faces)} matrix of inner products) give {latent} "
+            f"eigenfaces each, of which no pixel differs by more than {apart:.1e}."
         )
 
     def _sheet(self, faces: Tensor, model: eigenfaces.Eigenfaces, latent: int) -> None:

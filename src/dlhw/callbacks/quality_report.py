@@ -14,6 +14,7 @@ from dlhw.figures import pairs_sheet, quality_by_epoch, share_bars
 from dlhw.judge import Judge
 from dlhw.metrics.generation import checkerboard, class_shares, feature_distance, nearest_distances, precision_recall
 from dlhw.models.gan import Gan
+from dlhw.precision import double
 
 STREAM = 6  # of the random streams, the one that the anchors are drawn from
 NUM_SEARCHED = 2000  # samples, and test images, whose nearest training image is looked for
@@ -137,7 +138,7 @@ class QualityReport(Recorder):
         nearest, places = nearest_distances(samples, training)
         usual, _ = nearest_distances(real, training)
         self.record.metrics["test/nearest"] = (nearest.median() / usual.median()).item()
-        self.record.metrics["test/memorised"] = (nearest < usual.min()).double().mean().item()
+        self.record.metrics["test/memorised"] = double(nearest < usual.min()).mean().item()
         closest = nearest.argsort()[:NUM_PAIRS]
         title = "Samples nearest to a training image, and that image"
         figure = pairs_sheet(

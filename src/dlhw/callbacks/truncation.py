@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Sequence
 
 import pytorch_lightning as pl
+import torch
 
 from dlhw import lowrank
 from dlhw.callbacks.recorder import Recorder
@@ -28,13 +29,13 @@ class TruncationCurve(Recorder):
         with warnings.catch_warnings():
             # the table shows each rank's share of the baseline's parameters: no need to warn of the large ones
             warnings.simplefilter("ignore", lowrank.CompressionWarning)
-            self._show()
+            self._show(pl_module.device)
 
-    def _show(self) -> None:
+    def _show(self, device: torch.device) -> None:
         data, decompositions = self.data, self.start.decompositions
         accuracies = {
             title: [
-                evaluate(decompositions[way].truncate(rank=rank)[0], data.loader("test")).accuracy
+                evaluate(decompositions[way].truncate(rank=rank)[0].to(device), data.loader("test")).accuracy
                 for rank in self.ranks
             ]
             for way, title in TRUNCATIONS.items()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from dlhw.lowrank.svd import svd
+from dlhw.lowrank.svd import float64, svd
 
 RIDGE = 1e-6  # relative to the mean input energy: where calibration says nothing, the plain SVD decides
 
@@ -39,7 +39,7 @@ def input_moments(
 
     def record(name: str) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
         def hook(layer: nn.Module, args: tuple[Tensor, ...]) -> None:
-            x = _float64(args[0]).reshape(-1, args[0].shape[-1])  # (rows, n)
+            x = float64(args[0]).reshape(-1, args[0].shape[-1])  # (rows, n)
             sums[name] = sums.get(name, 0) + x.sum(0)
             products[name] = products.get(name, 0) + x.T @ x
             counts[name] += len(x)
@@ -80,7 +80,7 @@ def whitened_svd(weight: Tensor, moment: Tensor) -> tuple[Tensor, Tensor, Tensor
     ridge = RIDGE * moment.trace() / n
     ridge = torch.where(ridge > 0, ridge, torch.ones_like(ridge))  # an input that is always zero: the plain SVD
     L = torch.linalg.cholesky(moment + ridge * torch.eye(n, dtype=moment.dtype, device=moment.device))
-    U, S, Vh = svd(_float64(weight) @ L)
+    U, S, Vh = svd(float64(weight) @ L)
     return U, S, torch.linalg.solve_triangular(L, Vh, upper=False, left=False)
 
 
@@ -94,9 +94,3 @@ def evaluation(model: nn.Module) -> Iterator[None]:
     finally:
         for module, training in modes:
             module.training = training
-
-
-def _float64(tensor: Tensor) -> Tensor:
-    """A float64 copy without history, on the CPU where the device has no float64 (Apple's)."""
-    tensor = tensor.detach()
-    return (tensor.cpu() if tensor.device.type == "mps" else tensor).double()

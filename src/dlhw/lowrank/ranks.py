@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from dlhw.lowrank.surgery import unknown_name
-from dlhw.lowrank.svd import Rank, rank_for_energy, resolve_rank
+from dlhw.lowrank.svd import Rank, float64, rank_for_energy, resolve_rank
 
 Shapes = Mapping[str, tuple[int, int]]
 
@@ -81,7 +81,7 @@ def ranks_from_budget(budget: int, spectra: Mapping[str, Tensor], shapes: Shapes
     smallest = sum(m + n for m, n in shapes.values())
     if isinstance(budget, bool) or not isinstance(budget, int) or budget < smallest:
         raise ValueError(f"budget must be an integer of at least {smallest} (rank 1 for each layer), but is {budget!r}")
-    gains = {name: (S.double().square() / sum(shapes[name])).tolist() for name, S in spectra.items()}
+    gains = {name: (float64(S).square() / sum(shapes[name])).tolist() for name, S in spectra.items()}
     ranks = dict.fromkeys(shapes, 1)
     left = budget - smallest
     queue = [(-gain[1], name) for name, gain in gains.items() if len(gain) > 1]

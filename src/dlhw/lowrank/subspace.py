@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from dlhw.lowrank.svd import at_least_float32, svd
+from dlhw.lowrank.svd import at_least_float32, float64, svd
 
 MIN_OVERLAP = 0.5
 
@@ -57,12 +57,12 @@ class WarmSubspace(nn.Module):
         Y = B @ (W if transposed else W.T)  # (q, rows of A): the product A B^T, held transposed for speed
         scale = Y.abs().amax().clamp_min(torch.finfo(W.dtype).tiny)
         Q, R = torch.linalg.qr((Y / scale).T)
-        gram = R.double().T @ R.double()  # (q, q)
+        gram = float64(R).T @ float64(R)  # (q, q)
         overlap = other.to(W.dtype) @ Q @ R
-        if not overlap.double().square().sum() > MIN_OVERLAP * gram.trace():  # so also where Y is zero or NaN
+        if not float64(overlap).square().sum() > MIN_OVERLAP * gram.trace():  # so also where Y is zero or NaN
             return self._refresh(W)
         other.copy_(Q.T)
-        Z = torch.linalg.eigh(gram).eigenvectors[:, -self.rank :].to(W.dtype)  # (q, k)
+        Z = torch.linalg.eigh(gram).eigenvectors[:, -self.rank :].to(W)  # (q, k)
         if transposed:
             return B.T @ Z, Z.T @ Y
         return Y.T @ Z, Z.T @ B

@@ -8,6 +8,8 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
+WITHOUT_FLOAT64 = {"mps"}  # types of devices
+
 Split = Literal["left", "right", "balanced"]
 Rank = int | Literal["full"]
 
@@ -15,6 +17,12 @@ Rank = int | Literal["full"]
 def at_least_float32(matrix: Tensor) -> Tensor:
     """The matrix in a precision that LAPACK knows: half precision becomes float32."""
     return matrix.float() if matrix.dtype in (torch.float16, torch.bfloat16) else matrix
+
+
+def float64(tensor: Tensor) -> Tensor:
+    """A float64 copy without history, on the CPU where the device has no float64 (Apple's)."""
+    tensor = tensor.detach()
+    return (tensor.cpu() if tensor.device.type in WITHOUT_FLOAT64 else tensor).double()
 
 
 def svd(weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:

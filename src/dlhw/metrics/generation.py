@@ -1,9 +1,11 @@
-"""Judging generated images against real ones; computed in float64, on the device of the tensors given."""
+"""Judging generated images against real ones; computed in float64 (see `dlhw.precision`)."""
 
 from collections.abc import Iterator
 
 import torch
 from torch import Tensor
+
+from dlhw.precision import double
 
 CHUNK_BYTES = 2**26  # of a block of distances, and of a block of images in float64
 ROUNDING = 1e-6  # of a point's length: what a matrix product in float64 may make of a distance of 0, and some more
@@ -27,7 +29,7 @@ def frechet_distance(mean_a: Tensor, cov_a: Tensor, mean_b: Tensor, cov_b: Tenso
     shapes = [tuple(tensor.shape) for tensor in (mean_a, cov_a, mean_b, cov_b)]
     if shapes != [(num_features,), (num_features, num_features)] * 2:
         raise ValueError(f"means and covariances {shapes}; must be (features,) and (features, features), twice")
-    mean_a, cov_a, mean_b, cov_b = (tensor.double() for tensor in (mean_a, cov_a, mean_b, cov_b))
+    mean_a, cov_a, mean_b, cov_b = (double(tensor) for tensor in (mean_a, cov_a, mean_b, cov_b))
     if not all(tensor.isfinite().all() for tensor in (mean_a, cov_a, mean_b, cov_b)):
         raise ValueError("a mean or a covariance is not finite")
     # The eigenvalues of sqrt(cov_a) cov_b sqrt(cov_a) are the squares of these singular values. Squared, the small ones
@@ -54,7 +56,7 @@ def feature_distance(features_a: Tensor, features_b: Tensor) -> float:
         ValueError: sets of different or no features, fewer than 2 rows, or a value that is not finite.
     """
     check_sets(features_a, features_b, least=2)
-    a, b = features_a.double(), features_b.double()
+    a, b = double(features_a), double(features_b)
     return frechet_distance(a.mean(0), covariance(a), b.mean(0), covariance(b))
 
 
@@ -82,8 +84,8 @@ def precision_recall(real: Tensor, generated: Tensor, k: int = 3) -> tuple[float
     if k < 1:
         raise ValueError(f"k={k}; there must be at least 1 neighbour")
     check_sets(real, generated, least=k + 1)
-    origin = real[0].double()  # lengths, and so the rounding, are small seen from a member
-    real, generated = real.double() - origin, generated.double() - origin
+    origin = double(real[0])  # lengths, and so the rounding, are small seen from a member
+    real, generated = double(real) - origin, double(generated) - origin
     real_radii, generated_radii = neighbour_distances(real, k), neighbour_distances(generated, k)
     inside_real = torch.zeros(len(generated), dtype=torch.bool, device=real.device)
     inside_generated = torch.zeros(len(real), dtype=torch.bool, device=real.device)
@@ -91,7 +93,7 @@ def precision_recall(real: Tensor, generated: Tensor, k: int = 3) -> tuple[float
         between = distances(generated[rows], real)  # (chunk, num real)
         inside_real[rows] = (between <= real_radii).any(1)
         inside_generated |= (between <= generated_radii[rows, None]).any(0)
-    return inside_real.double().mean().item(), inside_generated.double().mean().item()
+    return double(inside_real).mean().item(), double(inside_generated).mean().item()
 
 
 def neighbour_distances(points: Tensor, k: int) -> Tensor:
@@ -128,17 +130,17 @@ def nearest_distances(generated: Tensor, training: Tensor) -> tuple[Tensor, Tens
     num_pixels = training.shape[1]
     found_distances, found_indices = [], []
     for rows in chunks(len(generated), num_pixels):
-        images = generated[rows].double()
+        images = double(generated[rows])
         nearest = torch.full((len(images),), torch.inf, dtype=torch.float64, device=images.device)
         index = torch.zeros(len(images), dtype=torch.long, device=images.device)
         for columns in chunks(len(training), max(num_pixels, len(images))):
             # The matrix product is many times as fast; its rounding can hardly change who is nearest
-            between = torch.cdist(images, training[columns].double(), compute_mode="use_mm_for_euclid_dist")
+            between = torch.cdist(images, double(training[columns]), compute_mode="use_mm_for_euclid_dist")
             values, places = between.min(1)
             closer = values < nearest
             nearest = torch.where(closer, values, nearest)
             index = torch.where(closer, places + columns.start, index)
-        found_distances.append((images - training[index].double()).norm(dim=1))
+        found_distances.append((images - double(training[index])).norm(dim=1))
         found_indices.append(index)
     return torch.cat(found_distances), torch.cat(found_indices)
 
@@ -161,7 +163,7 @@ def class_shares(predictions: Tensor, num_classes: int) -> Tensor:
         raise ValueError("no predictions, so no shares")
     if predictions.min() < 0 or predictions.max() >= num_classes:
         raise ValueError(f"classes must lie in 0..{num_classes - 1}")
-    return torch.bincount(predictions, minlength=num_classes).double() / len(predictions)
+    return double(torch.bincount(predictions, minlength=num_classes)) / len(predictions)
 
 
 def checkerboard(images: Tensor) -> float:
@@ -170,7 +172,7 @@ def checkerboard(images: Tensor) -> float:
     The pattern that transposed convolutions leave where their kernels overlap unevenly (Odena et al., 2016,
     "Deconvolution and checkerboard artifacts"); only its ratio to that of real images tells anything.
     """
-    rows = images[..., 1:, :].double() - images[..., :-1, :]
+    rows = double(images[..., 1:, :]) - double(images[..., :-1, :])
     return ((rows[..., 1:] - rows[..., :-1]) / 2).square().mean().item()
 
 

@@ -2,11 +2,13 @@
 
 from torch import Tensor
 
+from dlhw.precision import double
+
 
 def psnr(restored: Tensor, truth: Tensor) -> Tensor:
     """The peak signal-to-noise ratio (num,) in dB of images (num, ...): -10 log10(MSE); infinite for equal images."""
-    errors = (restored - truth).double().square().flatten(1).mean(1)
-    return (-10 * errors.log10()).to(truth.dtype)
+    errors = double(restored - truth).square().flatten(1).mean(1)
+    return (-10 * errors.log10()).to(truth)
 
 
 def ssim(restored: Tensor, truth: Tensor) -> Tensor:
@@ -17,7 +19,7 @@ def ssim(restored: Tensor, truth: Tensor) -> Tensor:
     """
     from torchmetrics.functional.image import structural_similarity_index_measure  # slow to import
 
-    pair = restored[:, None].double(), truth[:, None].double()  # (num, 1, height, width)
+    pair = double(restored[:, None]), double(truth[:, None])  # (num, 1, height, width)
     values = structural_similarity_index_measure(*pair, sigma=1.5, data_range=1.0, reduction="none")
     assert isinstance(values, Tensor)  # a pair only where the map is asked for
-    return values.to(truth.dtype)
+    return values.to(truth)

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from dlhw.precision import double
+
 
 class EpochSums:
     """Gathers each split's losses, and a classifier's hits, by batch, as tensors that stay where they are."""
@@ -21,11 +23,11 @@ class EpochSums:
         if not batches:
             return {}
         counts, means, hits = zip(*batches, strict=True)
-        columns = {name: torch.stack([mean[name] for mean in means]).double() for name in means[0]}
+        columns = {name: double(torch.stack([mean[name] for mean in means])) for name in means[0]}
         weights = next(iter(columns.values())).new_tensor(counts)
         result = {f"{split}/{name}": column @ weights / weights.sum() for name, column in columns.items()}
         if hits[0] is not None:
-            result[f"{split}/acc"] = torch.stack(hits).double().sum() / weights.sum()
+            result[f"{split}/acc"] = double(torch.stack(hits)).sum() / weights.sum()
         return result
 
 
