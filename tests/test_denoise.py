@@ -16,7 +16,8 @@ from dlhw.audio.stft import istft, stft
 from dlhw.config import compose_config
 from dlhw.denoise import USAGE, main
 from dlhw.nets.mask_rnn import MaskRNN
-from dlhw.recordings import CHUNK, CONTEXT, masks_of
+from dlhw.recordings import CHUNK, CONTEXT, blocks_of, masks_of
+from tests.audio.test_read import claiming_hours
 from tests.helpers import ROOT, error_line
 from tests.test_checkpoints import largest_file
 
@@ -96,6 +97,49 @@ def test_rate_length_and_channels_stay(run: Path, tmp_path: Path, rate: int, cha
     assert np.abs(made).max() > 0.001
 
 
+@pytest.mark.parametrize("rate", [22_051, 767_999])
+def test_a_rate_without_a_common_divisor(run: Path, tmp_path: Path, rate: int) -> None:
+    samples = noise(rate // 4)
+    made = denoised(run, write(tmp_path / "noisy.wav", samples, rate), tmp_path / "clean.wav")
+    assert made.shape == samples.shape
+    assert soundfile.info(tmp_path / "clean.wav").samplerate == rate
+
+
+@pytest.mark.parametrize(("rate", "channels"), [(768_000, 1), (48_000, 1024), (2**31 - 1, 1)])
+def test_blocks_stay_small_whatever_the_header_says(tmp_path: Path, rate: int, channels: int) -> None:
+    write(tmp_path / "a.wav", noise(100, channels), rate)
+    asked = []
+    with soundfile.SoundFile(tmp_path / "a.wav") as file:
+        read = file.read
+        file.read = lambda num, **options: [asked.append(num), read(num, **options)][1]  # type: ignore[method-assign]
+        assert sum(map(len, blocks_of(file))) == 100
+    assert all(num * channels <= 2**22 for num in asked)
+
+
+def test_a_header_that_claims_hours_of_sound(run: Path, tmp_path: Path) -> None:
+    source = claiming_hours(write(tmp_path / "noisy.flac", noise(RATE)))
+    line = refused(f"run={run}", f"input={source}", f"output={tmp_path / 'clean.wav'}")
+    assert "noisy.flac: not readable as sound" in line
+    assert not (tmp_path / "clean.wav").exists()
+
+
+@pytest.mark.parametrize("name", ["noisy.mp3", "noisy.ogg"])
+def test_what_was_compressed_becomes_plain_samples(run: Path, tmp_path: Path, name: str) -> None:
+    source = write(tmp_path / name, noise(2 * RATE))
+    for target in ("clean.wav", "clean.flac"):
+        made = denoised(run, source, tmp_path / target)
+        assert soundfile.info(tmp_path / target).subtype == "PCM_16"
+        assert len(made) == soundfile.info(source).frames
+
+
+@pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_24", "FLOAT", "ULAW", "IMA_ADPCM"])
+def test_plain_samples_stay_as_they_are(run: Path, tmp_path: Path, subtype: str) -> None:
+    soundfile.write(tmp_path / "noisy.wav", noise(RATE), RATE, subtype=subtype)
+    denoised(run, tmp_path / "noisy.wav", tmp_path / "clean.wav")
+    plain = subtype not in ("ULAW", "IMA_ADPCM")
+    assert soundfile.info(tmp_path / "clean.wav").subtype == (subtype if plain else "PCM_16")
+
+
 def test_channels_get_one_mask(run: Path, tmp_path: Path) -> None:
     """A channel that is half of the other stays half of it, and each lets through what its mean with the other does."""
     left = noise(RATE)
@@ -161,7 +205,7 @@ def test_wrong_arguments_get_one_line(run: Path, tmp_path: Path) -> None:
         "input= is missing; give a WAV or FLAC file": (),
         "input=nowhere.wav does not exist": ("input=nowhere.wav",),
         f"input={tmp_path / 'empty'}: no WAV or FLAC file": (f"input={tmp_path / 'empty'}",),
-        "output=clean.mp3: must end in .wav or .flac": (f"input={source}", "output=clean.mp3"),
+        "output=clean.mp3: WAV and FLAC are written": (f"input={source}", "output=clean.mp3"),
         f"output={tmp_path / 'there.wav'} is there already": (f"input={source}", f"output={tmp_path / 'there.wav'}"),
         "mask=loud: is not known": (f"input={source}", "mask=loud"),
         "unknown key 'inputs', did you mean input?": ("inputs=a",),
@@ -198,11 +242,43 @@ def test_what_is_not_a_network_of_dlhws_is_never_called(run: Path, tmp_path: Pat
     assert (run / "config.yaml").exists()
 
 
-def test_samples_that_are_no_numbers(run: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("no_torch")
+def test_what_is_written_is_said_at_once(run: Path, tmp_path: Path) -> None:
+    line = refused(f"run={run}", f"input={write(tmp_path / 'noisy.mp3', noise(RATE))}")
+    assert line.endswith("noisy_denoised.mp3: WAV and FLAC are written; give an output= that ends in .wav or .flac")
+
+
+@pytest.mark.parametrize(("num_samples", "channels", "rate", "target", "said"), [
+    (0, 1, RATE, "b.wav", "fewer than 513 samples"),
+    (1, 2, RATE, "b.wav", "fewer than 513 samples"),
+    (RATE, 1, 999, "b.wav", "sampled at 999 Hz; must be from 1,000 to 768,000 Hz"),
+    (RATE, 1, 2**31 - 1, "b.wav", "sampled at 2,147,483,647 Hz; must be from 1,000 to 768,000 Hz"),
+    (RATE, 9, RATE, "b.flac", "FLAC cannot hold it, 16,000 Hz x 9 ("),
+    (RATE, 1, 768_000, "b.flac", "FLAC cannot hold it, 768,000 Hz x 1 ("),
+])  # fmt: skip
+def test_a_sound_that_cannot_be_denoised(
+    run: Path, tmp_path: Path, num_samples: int, channels: int, rate: int, target: str, said: str
+) -> None:
+    source = write(tmp_path / "a.wav", noise(num_samples, channels), rate)
+    line = refused(f"run={run}", f"input={source}", f"output={tmp_path / target}")
+    assert f"a.wav: {said}" in line
+    assert "disk" not in line
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.wav", "run"]
+
+
+def test_an_output_where_no_file_can_be(run: Path, tmp_path: Path) -> None:
+    source = write(tmp_path / "a.wav", noise(RATE))
+    line = refused(f"run={run}", f"input={source}", f"output={source / 'b.wav'}")
+    assert f"{source / 'b.wav'} cannot be written (File exists)" in line
+    assert "disk" not in line
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -1e20])
+def test_samples_that_are_no_numbers(run: Path, tmp_path: Path, value: float) -> None:
     samples = noise(RATE)
-    samples[500] = np.nan
+    samples[500] = value
     line = refused(f"run={run}", f"input={write(tmp_path / 'a.wav', samples)}", f"output={tmp_path / 'b.wav'}")
-    assert "a.wav: it holds samples that are no numbers" in line
+    assert "a.wav: it holds samples that are no numbers (NaN or infinite), or absurdly large" in line
     assert sorted(path.name for path in tmp_path.glob("*.wav")) == ["a.wav"]
 
 
@@ -210,7 +286,7 @@ def test_a_full_disk_leaves_nothing_behind(run: Path, tmp_path: Path) -> None:
     source = write(tmp_path / "a.wav", noise(40 * RATE))
     with largest_file(100_000):
         line = refused(f"run={run}", f"input={source}", f"output={tmp_path / 'b.wav'}")
-    assert "b.wav cannot be written" in line
+    assert "b.wav cannot be written (not all of it was taken: is the disk full?)" in line
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.wav", "run"]
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from dlhw import arguments
 from dlhw.audio import SUFFIXES
-from dlhw.errors import UserError
+from dlhw.errors import UserError, printable
 from dlhw.run_folder import checkpoint_of, config_of, own_network
 from dlhw.schema import Strict, one_of
 
@@ -68,7 +68,8 @@ def denoise(settings: Settings) -> None:
         except UserError as error:
             failures.append(str(error))
             continue
-        print(f"{target}: {done.seconds:.1f} s, {done.seconds / done.took:.0f} times faster than real time")
+        speed = f"{done.seconds:.1f} s, {done.seconds / done.took:.0f} times faster than real time"
+        print(f"{printable(str(target))}: {speed}")  # the files may be anybody's
     if failures:
         raise UserError("; ".join(failures))
 
@@ -81,7 +82,7 @@ def pairs(source: Path, target: Path | None) -> list[tuple[Path, Path]]:
     """
     if source.is_dir():
         folder = target or source.with_name(f"{source.name}_denoised")
-        found = sorted(path for path in source.iterdir() if path.suffix.lower() in SUFFIXES)
+        found = sorted(path for path in source.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
         if not found:
             raise UserError(f"input={source}: no WAV or FLAC file in that folder")
         files = [(path, folder / path.name) for path in found]
@@ -91,7 +92,7 @@ def pairs(source: Path, target: Path | None) -> list[tuple[Path, Path]]:
         raise UserError(f"input={source} does not exist; give a WAV or FLAC file, or a folder of them")
     for _, path in files:
         if path.suffix.lower() not in SUFFIXES:
-            raise UserError(f"output={path}: must end in .wav or .flac")
+            raise UserError(f"output={path}: WAV and FLAC are written; give an output= that ends in .wav or .flac")
         if path.exists():
             raise UserError(f"output={path} is there already; delete it or choose another output=")
     return files

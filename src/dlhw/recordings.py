@@ -11,6 +11,7 @@ import torch
 from hydra.utils import instantiate
 from torch import Tensor
 
+from dlhw.audio.read import read_blocks, usable
 from dlhw.audio.stft import SAMPLE_RATE
 from dlhw.audio.stream import resampled, signals, spectra
 from dlhw.checkpoints import load_to_use
@@ -21,6 +22,7 @@ from dlhw.nets.mask_rnn import MaskNet
 
 BLOCK = 30  # seconds that are read at once
 CONTEXT = 500  # frames (16 s) on either side that a network which reads backwards too is shown beside those it judges
+PLAIN = ("PCM_", "FLOAT", "DOUBLE")  # samples as files of both kinds can hold them
 CHUNK = 1000  # frames that it judges at once, at least
 
 
@@ -94,11 +96,10 @@ def blocks_of(file: soundfile.SoundFile) -> Iterator[Tensor]:
         ValueError: the file is damaged further on, or holds what is no number.
     """
     try:
-        for block in file.blocks(BLOCK * file.samplerate, dtype="float32", always_2d=True):
-            samples = torch.from_numpy(block.copy())
-            if not samples.isfinite().all():
-                raise ValueError("it holds samples that are no numbers (NaN or infinite)")
-            yield samples
+        for block in read_blocks(file, BLOCK * file.samplerate):
+            if not usable(block):
+                raise ValueError("it holds samples that are no numbers (NaN or infinite), or absurdly large")
+            yield torch.from_numpy(block)
     except soundfile.LibsndfileError as error:
         raise unreadable(error) from error
 
@@ -144,18 +145,31 @@ def cut(blocks: Iterable[Tensor], num_samples: Callable[[], int]) -> Iterator[Te
         yield kept
 
 
-def write(target: Path, blocks: Iterable[Tensor], rate: int, channels: int, subtype: str) -> None:
-    """One file of blocks (samples, channels), by the name's ending WAV or FLAC; beyond full scale it is clipped."""
+def write(target: Path, parts: Iterable[Tensor], rate: int, channels: int, subtype: str) -> None:
+    """One file of parts (samples, channels), by the name's ending WAV or FLAC; beyond full scale it is clipped.
+
+    Plain samples stay as they were (`subtype`); what was compressed (MP3, say) becomes 16 bits.
+    """
     kind = target.suffix.lower().removeprefix(".").upper()
-    if subtype not in soundfile.available_subtypes(kind):
+    if not subtype.startswith(PLAIN) or subtype not in soundfile.available_subtypes(kind):
         subtype = soundfile.default_subtype(kind)
     try:
-        with (
-            replacing(target) as temporary,
-            soundfile.SoundFile(temporary, "w", rate, channels, subtype, format=kind) as file,
-        ):
-            for block in blocks:
-                file.write(block.clamp(-1, 1).numpy())
+        with replacing(target) as temporary:
+            temporary.touch()  # fails with the reason, as soundfile does not
+            with new_file(temporary, rate, channels, subtype, kind) as file:
+                for part in parts:
+                    file.write(part.clamp(-1, 1).numpy())
     except (OSError, soundfile.LibsndfileError, AssertionError) as error:  # soundfile asserts that all was written
-        reason = getattr(error, "strerror", None) or "is the disk full?"
-        raise UserError(f"{target} cannot be written ({reason}); make room, or choose another output=") from error
+        reason = getattr(error, "strerror", None) or "not all of it was taken: is the disk full?"
+        raise UserError(f"{target} cannot be written ({reason}); choose another output=, or make room") from error
+
+
+def new_file(path: Path, rate: int, channels: int, subtype: str, kind: str) -> soundfile.SoundFile:
+    """Raises ValueError where no file of this kind can be like that."""
+    try:
+        return soundfile.SoundFile(path, "w", rate, channels, subtype, format=kind)
+    except soundfile.LibsndfileError as error:
+        reason = error.error_string.rstrip(".")
+        raise ValueError(
+            f"{kind} cannot hold it, {rate:,} Hz x {channels} ({reason}); give an output= that ends in .wav"
+        ) from error

@@ -51,6 +51,48 @@ def test_other_rates_become_16_khz(rate: int, tmp_path: Path) -> None:
     np.testing.assert_allclose(samples[middle], tone()[middle], atol=0.01)
 
 
+@pytest.mark.parametrize("rate", [22_051, 767_999])
+def test_rates_without_a_common_divisor_too(rate: int, tmp_path: Path) -> None:
+    samples = read(written(tmp_path / "a.wav", tone(rate), rate, subtype="FLOAT")).numpy()
+    assert abs(len(samples) - 8000) <= 1
+    middle = slice(500, 7500)
+    np.testing.assert_allclose(samples[middle], tone()[middle], atol=0.01)
+
+
+@pytest.mark.parametrize("rate", [10, 1_000_000])
+def test_an_absurd_rate_is_named(rate: int, tmp_path: Path) -> None:
+    said = refusal(written(tmp_path / "a.wav", tone(), rate))
+    assert said.endswith(f"is sampled at {rate:,} Hz; must be from 1,000 to 768,000 Hz")
+
+
+def test_a_header_that_claims_hours_takes_no_memory(tmp_path: Path) -> None:
+    assert "it is no sound file, or damaged" in refusal(claiming_hours(written(tmp_path / "a.flac", tone())))
+
+
+def claiming_hours(flac: Path) -> Path:
+    """With 2^36 - 1 samples in its header, 256 GiB once decoded."""
+    content = bytearray(flac.read_bytes())
+    content[8 + 13] |= 0x0F  # the stream info begins at byte 8; the number has its bits 108 to 143
+    content[8 + 14 : 8 + 18] = b"\xff" * 4
+    flac.write_bytes(content)
+    assert soundfile.info(flac).frames == 2**36 - 1
+    return flac
+
+
+def test_a_file_that_decodes_to_too_much_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dlhw.audio.read.MOST", 15_999)
+    monkeypatch.setattr("dlhw.audio.read.MOST_AT_ONCE", 1000)
+    both = np.stack([tone(), tone()], 1)
+    assert "holds more than 15,999 samples; cut it into shorter files" in refusal(written(tmp_path / "a.wav", both))
+    assert len(read(written(tmp_path / "b.wav", both[:7999]))) == 7999
+
+
+@pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW"])
+def test_samples_of_any_format_are_read(subtype: str, tmp_path: Path) -> None:
+    samples = read(written(tmp_path / "a.wav", tone(), subtype=subtype))
+    np.testing.assert_allclose(samples.numpy(), tone(), atol=0.02)
+
+
 def test_files_are_read_in_order(tmp_path: Path) -> None:
     files = [written(tmp_path / f"{number}.wav", tone(seconds=0.1 + 0.01 * number)) for number in range(20)]
     assert [len(samples) for samples in read_all(files)] == [1600 + 160 * number for number in range(20)]
@@ -71,8 +113,9 @@ def test_a_file_that_is_no_sound_is_named(tmp_path: Path) -> None:
         (np.zeros(0), "is empty"),
         (np.zeros(8000), "is silent"),
         (np.full(8000, 0.25), "is silent"),
-        (np.where(np.arange(8000) == 77, np.nan, tone()), "holds NaN or infinite samples"),
-        (np.where(np.arange(8000) == 77, np.inf, tone()), "holds NaN or infinite samples"),
+        (np.where(np.arange(8000) == 77, np.nan, tone()), "holds NaN, infinite or absurdly large samples"),
+        (np.where(np.arange(8000) == 77, np.inf, tone()), "holds NaN, infinite or absurdly large samples"),
+        (np.where(np.arange(8000) == 77, -1e20, tone()), "holds NaN, infinite or absurdly large samples"),
         (tone()[:512], "is too short: 512 samples at 16 kHz; must be at least 513"),
     ],
 )

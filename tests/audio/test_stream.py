@@ -1,10 +1,15 @@
 """Block by block as at once, whatever the blocks."""
 
+from fractions import Fraction
+
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor
 from torchaudio.functional import resample
 
+from dlhw.audio.resample import HIGHEST, LARGEST_STEP, LOWEST, steps
 from dlhw.audio.stft import istft, num_frames, stft
 from dlhw.audio.stream import WIDTH, at_least, resampled, signals, spectra
 
@@ -50,6 +55,41 @@ def test_a_tone_is_the_same_tone_at_another_rate() -> None:
     assert len(made) == new
     inner = slice(200, -200)  # at the ends the tone starts out of nothing
     assert (made - expected)[inner].abs().max() < 2e-3
+
+
+@pytest.mark.parametrize("rate", [1001, 22_051, 32_003, 44_057, 767_999])
+def test_rates_without_a_common_divisor_are_as_cheap_as_any(rate: int) -> None:
+    """To 16 kHz and back again: the filters stay small, and a tone is the same tone at the same place."""
+    assert max(steps(rate, 16_000)) <= LARGEST_STEP
+    assert steps(rate, 16_000) == steps(16_000, rate)[::-1]
+    tone = torch.sin(2 * torch.pi * 200 * torch.arange(rate) / rate)[:, None]
+    low = list(resampled(tone.split(40_000), rate, 16_000))
+    assert sum(map(len, low)) == pytest.approx(16_000, rel=5e-4)
+    made = torch.cat(list(resampled(low, 16_000, rate)))[:rate]
+    assert len(made) == rate
+    inner = slice(rate // 10, -rate // 10)
+    assert (made - tone)[inner].abs().max() < 5e-3
+
+
+@pytest.mark.parametrize(
+    "rate", [8000, 11_025, 22_050, 24_000, 32_000, 37_800, 44_100, 48_000, 96_000, 176_400, 192_000]
+)
+def test_the_usual_rates_are_exact(rate: int) -> None:
+    old, new = steps(rate, 16_000)
+    assert Fraction(old, new) == Fraction(rate, 16_000)
+
+
+@given(rate=st.integers(LOWEST, HIGHEST))
+def test_no_rate_is_far_off(rate: int) -> None:
+    old, new = steps(rate, 16_000)
+    assert max(old, new) <= LARGEST_STEP
+    assert old / new == pytest.approx(rate / 16_000, rel=5.1e-4)
+
+
+@pytest.mark.parametrize("rate", [1, 999, 768_001, 2**31 - 1])
+def test_an_absurd_rate_is_refused(rate: int) -> None:
+    with pytest.raises(ValueError, match=rf"sampled at {rate:,} Hz; must be from 1,000 to 768,000 Hz"):
+        list(resampled(noise(1000).split(300), rate, 16_000))
 
 
 def test_one_rate_passes_through() -> None:

@@ -10,28 +10,31 @@ import torch
 from torch import Tensor
 from torchaudio.functional import resample
 
+from dlhw.audio.resample import steps
 from dlhw.audio.stft import HOP, LEAST_SAMPLES, WINDOW, istft, window
 
 WIDTH = 24  # zero crossings of the resampling filter on either side
 
 
 def resampled(blocks: Iterable[Tensor], old_rate: int, new_rate: int) -> Iterator[Tensor]:
-    """The signal at another rate: ceil(samples * new_rate / old_rate) samples of it, beyond its ends taken for silent.
+    """The signal at another rate: ceil(samples * new / old) samples of it, beyond its ends taken for silent.
 
     By a sinc filter under a Hann window (Smith, "Digital audio resampling"), each block with as much of its neighbours
     as the filter reaches.
+
+    Raises:
+        ValueError: a rate that `steps` refuses.
     """
-    if old_rate == new_rate:
+    step, new_step = steps(old_rate, new_rate)
+    if step == new_step:
         yield from blocks
         return
-    shared = math.gcd(old_rate, new_rate)
-    step, new_step = old_rate // shared, new_rate // shared  # as many samples in as out, in the same time
-    reach = step * math.ceil((2 + WIDTH * old_rate / (0.99 * min(old_rate, new_rate))) / step)
+    reach = step * math.ceil((2 + WIDTH * step / (0.99 * min(step, new_step))) / step)
     num_in = num_out = 0
     pending: Tensor | None = None
 
     def converted(signal: Tensor) -> Tensor:
-        whole = resample(signal.T, old_rate, new_rate, lowpass_filter_width=WIDTH).T
+        whole = resample(signal.T, step, new_step, lowpass_filter_width=WIDTH).T
         core = (len(signal) - 2 * reach) // step * new_step
         return whole[reach // step * new_step :][:core]
 
@@ -47,7 +50,7 @@ def resampled(blocks: Iterable[Tensor], old_rate: int, new_rate: int) -> Iterato
     if pending is not None:
         rest = torch.cat([pending, pending.new_zeros(reach + step, pending.shape[1])])
         usable = (len(rest) - 2 * reach) // step * step + 2 * reach
-        yield converted(rest[:usable])[: math.ceil(num_in * new_rate / old_rate) - num_out]
+        yield converted(rest[:usable])[: math.ceil(num_in * new_step / step) - num_out]
 
 
 def spectra(blocks: Iterable[Tensor]) -> Iterator[Tensor]:

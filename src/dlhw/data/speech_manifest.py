@@ -94,9 +94,16 @@ def check_rows(file: Path, rows: Sequence[Row]) -> None:
     empty = [f"{kind} {split}" for kind in KINDS for split in SPLITS if not chosen(rows, kind, split)]
     if empty:
         raise UserError(f"{file} lists nothing for {', '.join(empty)}; must list clean and noise files for each part")
+    elsewhere = [str(row["path"]) for row in rows if leads_out(Path(str(row["path"])))]
+    if elsewhere:
+        raise UserError(f"{file}: path {elsewhere[0]} leads out of the folder; must be a file below it")
     missing = [str(row["path"]) for row in rows if not (file.parent / str(row["path"])).is_file()]
     if missing:
         raise UserError(f"{file}: {len(missing)} of its files are missing: {', '.join(missing)}")
+
+
+def leads_out(path: Path) -> bool:
+    return path.is_absolute() or ".." in path.parts
 
 
 def chosen(rows: Sequence[Row], kind: str, split: str | None = None) -> list[Row]:

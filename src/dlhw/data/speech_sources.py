@@ -9,6 +9,7 @@ from torch import Tensor
 from torchaudio.functional import resample
 
 from dlhw.audio.read import read_all, sound_files
+from dlhw.audio.resample import steps
 from dlhw.audio.stft import SAMPLE_RATE
 from dlhw.data.idx import sha256
 
@@ -53,7 +54,7 @@ def at_speed(clip: Clip, speed: float) -> Clip:
     """
     if speed == 1:
         return clip
-    played = resample(clip.samples, round(speed * SAMPLE_RATE), SAMPLE_RATE)
+    played = resample(clip.samples, *steps(round(speed * SAMPLE_RATE), SAMPLE_RATE))
     return Clip(f"{clip.name} at speed {speed:g}", clip.kind, played)
 
 
