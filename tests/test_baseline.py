@@ -1,15 +1,21 @@
 """The baseline cache: trained once, shared, taken over from a killed process, refused when damaged."""
 
+import copy
 import json
 import logging
+import re
 import signal
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
-from dlhw.baseline import baseline_config, fingerprint
-from dlhw.config import compose_config
+from dlhw.baseline import baseline_config, determining, fingerprint, finished_run, plain
+from dlhw.config import compose_config, experiments
 from dlhw.errors import UserError
 from tests.helpers import SMALL_SVD, Finished, same_bits, small
 
@@ -51,6 +57,69 @@ def spec(*overrides: str) -> DictConfig:
     return baseline_config(compose_config(["experiment=svd_finetune", "data=digits", *overrides]))
 
 
+def leaves(node: Any, *place: str | int) -> Iterator[tuple[str | int, ...]]:
+    """Where the values of nested settings stand."""
+    parts = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    if not parts:
+        yield place
+    for key, child in parts:
+        yield from leaves(child, *place, key)
+
+
+def with_another(node: Any, key: str | int, *place: str | int) -> Any:
+    """The same settings with another value there."""
+    changed = copy.copy(node)
+    other = {"_target_": "another"} if node[key] is None else f"not {node[key]}"
+    changed[key] = with_another(node[key], *place) if place else other
+    return changed
+
+
+# Where things are kept and computed, where a run goes on, what is only shown of it; files count by their content
+CHANGES_NOTHING = re.compile(
+    r"resume|ckpt_path|(paths|logger|sweep)(\..+)?|optimized_metric|trainer\.(accelerator|profiler)|"
+    r"data\.(root|eval_batch_size|path|clean|noise)"
+)
+SHOWS = re.compile(r".*\.(CarbonReport|Comparison|Confusion|Curves|Energy)")
+
+
+def shows(config: dict[str, Any], section: str | int, name: str | int = "", *_: str | int) -> bool:
+    """Whether a place is in the settings of a callback that only shows what was measured."""
+    return (
+        section == "callbacks" and SHOWS.fullmatch(str((config["callbacks"][name] or {}).get("_target_"))) is not None
+    )
+
+
+@pytest.mark.parametrize("experiment", list(experiments()))
+def test_every_setting_determines_the_name_but_for_a_list(experiment: str) -> None:
+    config = plain(compose_config([f"experiment={experiment}"]))
+    places = list(leaves(config))
+    assert len(places) > 50
+    for place in places:
+        name = ".".join(map(str, place))
+        changes_nothing = CHANGES_NOTHING.fullmatch(name) or (shows(config, *place) and place[2] != "_target_")
+        changes = determining(with_another(config, *place)) != determining(config)
+        assert changes == (not changes_nothing), name
+
+
+def test_a_callback_or_a_setting_more_or_less_determines_the_name() -> None:
+    config = plain(compose_config(["experiment=svd_ste"]))
+    whole = determining(config)
+    for section in ("callbacks", "trainer", "data", "model", "optimizer"):
+        more = config[section] | {"new": {"_target_": "new"}}
+        assert determining(config | {section: more}) != whole, section
+    for name, callback in config["callbacks"].items():
+        less = {other: made for other, made in config["callbacks"].items() if other != name}
+        changes = determining(config | {"callbacks": less}) != whole
+        assert changes == (callback is not None and not shows(config, "callbacks", name)), name
+
+
+def test_what_determines_the_result_is_left_as_it_is() -> None:
+    config = plain(compose_config(["experiment=svd_ste"]))
+    before = copy.deepcopy(config)
+    determining(config)
+    assert config == before
+
+
 @pytest.mark.parametrize(
     "override",
     [
@@ -88,16 +157,16 @@ def test_what_belongs_to_the_run_does_not(override: str) -> None:
     assert fingerprint(spec(override)) == fingerprint(spec())
 
 
-@pytest.mark.parametrize("num_processes", [2, 4])
-def test_processes_that_want_one_baseline(start_training, outputs: Path, num_processes: int) -> None:
-    """One of them trains it; the others wait and take it."""
-    processes = [start_training(*FINETUNE, f"optimizer.lr={1e-4 * (1 + number)}") for number in range(num_processes)]
+@pytest.mark.slow
+def test_processes_that_want_one_baseline(start_training, outputs: Path) -> None:
+    """One of them trains it; the other waits and takes it."""
+    processes = [start_training(*FINETUNE, f"optimizer.lr={rate}") for rate in (1e-4, 2e-4)]
     outs = [process.communicate(timeout=300) for process in processes]
-    assert [process.returncode for process in processes] == [0] * num_processes, outs
+    assert [process.returncode for process in processes] == [0, 0], outs
     assert sum(stdout.count(TRAINS) for stdout, _ in outs) == 1
     assert len(baselines(outputs)) == 1
     runs = [Finished(file.parent).results for file in (outputs / "svd_finetune").glob("*/results.json")]
-    assert len(runs) == num_processes
+    assert len(runs) == 2
     assert len({run["metrics"]["baseline/test_acc"] for run in runs}) == 1
 
 
@@ -120,15 +189,89 @@ def test_a_baseline_whose_training_was_killed_is_taken_over(train, run_experimen
     assert whole.results["metrics"]["baseline/test_acc"] > 0
 
 
-@pytest.mark.parametrize("damage", ["truncated", "gone"])
-def test_a_damaged_baseline_is_named(run_experiment, outputs: Path, damage: str) -> None:
+def stand_in(config: DictConfig, folder: Path) -> dict[str, Any]:
+    """Writes what a finished run's folder must hold."""
+    (folder / "checkpoints").mkdir(parents=True)
+    (folder / "checkpoints" / "best.ckpt").touch()
+    (folder / "config.yaml").write_text(OmegaConf.to_yaml(config))
+    results = {"checkpoint": {"path": "checkpoints/best.ckpt"}, "metrics": {"test/acc": 0.5}}
+    (folder / "results.json").write_text(json.dumps(results))
+    return results
+
+
+def kept(tmp_path: Path) -> tuple[DictConfig, Path]:
+    """A baseline's config, and the folder of a run that stands for its training."""
+    wanted = spec(f"paths.baselines={tmp_path}")
+    return wanted, finished_run(wanted, stand_in, "baseline")
+
+
+def test_of_many_that_want_it_one_trains_it_and_the_others_wait(tmp_path: Path) -> None:
+    begun: list[Path] = []
+
+    def train(config: DictConfig, folder: Path) -> dict[str, Any]:
+        begun.append(folder)
+        time.sleep(0.2)  # the others are there by now, and it makes no difference if they are not
+        return stand_in(config, folder)
+
+    wanted = [spec(f"paths.baselines={tmp_path}") for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        folders = list(pool.map(lambda config: finished_run(config, train, "baseline"), wanted))
+    assert set(folders) == set(begun)
+    assert len(begun) == 1
+
+
+def not_trained(config: DictConfig, folder: Path) -> dict[str, Any]:
+    pytest.fail("it is in the cache")
+
+
+def test_a_whole_run_is_taken_from_the_cache(tmp_path: Path) -> None:
+    _, folder = kept(tmp_path)
+    assert finished_run(spec(f"paths.baselines={tmp_path}"), not_trained, "baseline") == folder
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("results.json", '{"checkpoint": {"pa'),
+        ("results.json", "{}"),
+        ("results.json", "[]"),
+        ("results.json", "\xff"),
+        ("results.json", '{"checkpoint": null, "metrics": {}}'),
+        ("results.json", '{"checkpoint": {"path": null}}'),
+        ("config.yaml", "name: [mnist"),
+        ("config.yaml", "name: mnist_mlp"),
+        ("config.yaml", ""),
+        ("config.yaml", None),
+        ("checkpoints/best.ckpt", None),
+    ],
+)
+def test_a_damaged_run_in_the_cache_is_named(tmp_path: Path, name: str, content: str | None) -> None:
+    wanted, folder = kept(tmp_path)
+    if content is None:
+        (folder / name).unlink()
+    else:
+        (folder / name).write_text(content, encoding="latin-1")
+    with pytest.raises(UserError) as refused:
+        finished_run(wanted, not_trained, "reference")
+    assert str(refused.value) == (
+        f"the reference kept in {folder} is damaged: {folder / name} is missing or not as it was written; "
+        "delete that folder, and the next run that needs it trains it anew"
+    )
+
+
+def test_another_runs_config_in_the_cache_is_damage(tmp_path: Path) -> None:
+    wanted, folder = kept(tmp_path)
+    saved = folder / "config.yaml"
+    saved.write_text(saved.read_text().replace("seed: 0", "seed: 1"))
+    with pytest.raises(UserError, match=f"{saved} is missing or not as it was written"):
+        finished_run(wanted, not_trained, "baseline")
+
+
+def test_a_truncated_checkpoint_of_a_baseline_is_named(run_experiment, outputs: Path) -> None:
     run_experiment(*FINETUNE)
     (folder,) = baselines(outputs)
     best = folder / "checkpoints" / "best.ckpt"
-    if damage == "gone":
-        best.unlink()
-    else:
-        best.write_bytes(best.read_bytes()[:1000])
+    best.write_bytes(best.read_bytes()[:1000])
     with pytest.raises(UserError) as refused:
         run_experiment(*FINETUNE)
     assert str(best) in str(refused.value)

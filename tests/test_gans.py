@@ -16,9 +16,20 @@ from tests.helpers import Finished, small
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    outputs = tmp_path_factory.mktemp("gans")
-    return run_in(outputs, *small("gan_dense", num_epochs=3), "callbacks.sample_quality.every=2", "model.ema=0.5")
+def finished(tmp_path_factory: pytest.TempPathFactory, shared: str) -> Finished:
+    overrides = [*small("gan_dense", num_epochs=3), "callbacks.sample_quality.every=2", "model.ema=0.5"]
+    return run_in(tmp_path_factory.mktemp("gans"), *overrides, shared)
+
+
+def test_accumulated_gradients_are_refused_before_the_judge_is_trained(refused) -> None:
+    line = refused("experiment=gan_dense", "data=digits", "++trainer.accumulate_grad_batches=2")
+    assert "trainer.accumulate_grad_batches=2: must be 1 for a GAN" in line
+
+
+def test_a_judge_that_two_references_are_is_refused(refused) -> None:
+    twice = '++references=[{experiment:small_cnn},{experiment:small_cnn,overrides:["seed=3"]}]'
+    line = refused("experiment=gan_dense", "data=digits", twice)
+    assert "judge=small_cnn: must be among the references (small_cnn, small_cnn), and once" in line
 
 
 def test_quality_is_measured_between_its_anchors(finished: Finished) -> None:
@@ -50,8 +61,8 @@ def test_quality_by_epoch_is_measured_where_it_is_due_and_nowhere_else(finished:
     assert len({row["val/small_cnn_frechet"] for row in finished.rows}) == 3
 
 
-def test_an_epoch_that_is_not_due_has_an_empty_cell(run_experiment) -> None:
-    finished = run_experiment(*small("gan_dense", num_epochs=4), "callbacks.sample_quality.every=9")
+def test_an_epoch_that_is_not_due_has_an_empty_cell(run_experiment, shared: str) -> None:
+    finished = run_experiment(*small("gan_dense", num_epochs=4), "callbacks.sample_quality.every=9", shared)
     assert [bool(row["val/small_cnn_frechet"]) for row in finished.rows] == [True, False, False, True]
     assert all(row["train/discriminator_loss"] for row in finished.rows)
 
@@ -84,6 +95,7 @@ def test_the_notes_tell_of_collapse_and_weights(finished: Finished) -> None:
     assert "weights" in notes.lower()
 
 
+@pytest.mark.slow
 def test_one_sweep_over_both_has_one_report(train, outputs: Path) -> None:
     judge = 'references=[{experiment:small_cnn,seed:0,overrides:["trainer.max_epochs=1"]}]'
     done = train(
@@ -104,10 +116,10 @@ def test_one_sweep_over_both_has_one_report(train, outputs: Path) -> None:
     assert page.count("100 samples of one fixed noise") >= 4
 
 
-def test_bf16_autocast_trains_as_float32_does(finished: Finished, run_experiment) -> None:
+def test_bf16_autocast_trains_as_float32_does(finished: Finished, run_experiment, shared: str) -> None:
     half = run_experiment(
         *small("gan_dense", num_epochs=3), "callbacks.sample_quality.every=2", "model.ema=0.5",
-        "trainer.precision=bf16-mixed",
+        "trainer.precision=bf16-mixed", shared,
     )  # fmt: skip
     assert half.results["precision"] == "bf16-mixed"
     assert all(value.dtype == torch.float32 for value in half.weights().values() if value.is_floating_point())

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from omegaconf import DictConfig
 
-from dlhw.baseline import baseline_config, fingerprint, run_config
+from dlhw.baseline import fingerprint, obtain_references, run_config
 from dlhw.callbacks.recorder import Recorder
 from dlhw.config import compose_config
 from dlhw.errors import UserError
@@ -92,19 +92,16 @@ def test_a_reference_that_cannot_run_is_named(run_experiment) -> None:
         run_experiment(*ASKING, references(("mnist_mlp_augmented", ["trainer.max_epochs=-1"])))
 
 
-@pytest.mark.parametrize(
-    ("experiment", "overrides", "name"),
-    [
-        ("svd_finetune", [], "9484b98b35"),
-        ("lowrank", [], "2df29a4190"),
-        ("svd_finetune", ["data=digits"], "cafa7f00d1"),
-        ("lowrank", ["data=fashion_mnist", "seed=1"], "271451d007"),
-    ],
-)
-def test_the_baselines_in_the_caches_keep_their_names(experiment: str, overrides: list[str], name: str) -> None:
-    """Hours of training are kept under these: a change here throws them away, and must be meant."""
-    cfg = compose_config([f"experiment={experiment}", *overrides])
-    assert fingerprint(baseline_config(cfg)) == name
+def test_all_references_are_valid_before_one_is_trained() -> None:
+    def train(spec: DictConfig, folder: Path) -> dict[str, object]:
+        pytest.fail(f"{spec.name} is trained")
+
+    asking_two = compose_config(
+        [*ASKING, references(AUGMENTED, ("small_cnn", ["trainer.max_epochs=-1"])), "paths.baselines=nowhere"]
+    )
+    with pytest.raises(UserError, match=r"the reference small_cnn: trainer.max_epochs=-1: must be"):
+        obtain_references(asking_two, train)
+    assert not Path("nowhere").exists()
 
 
 def spec(experiment: str, *overrides: str) -> DictConfig:
@@ -118,6 +115,9 @@ def spec(experiment: str, *overrides: str) -> DictConfig:
         ("svd_finetune", "rank=5"),
         ("svd_finetune", "truncation=plain"),
         ("svd_finetune", 'baseline.overrides=["trainer.max_epochs=1"]'),
+        ("svd_ste", "callbacks.residual_decay.share=0.9"),
+        ("svd_ste", "callbacks.residual_decay=null"),
+        ("lr_drop", 'references=[{experiment:shallow_mlp,overrides:["trainer.max_epochs=1"]}]'),
     ],
 )
 def test_what_a_reference_starts_from_determines_its_name(experiment: str, override: str) -> None:

@@ -8,7 +8,7 @@ import hashlib
 import json
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from dlhw.config import compose_config
 from dlhw.data import face_files, npz, speech_sources
 from dlhw.errors import UserError
+from dlhw.files import read_json
+from dlhw.run_folder import content_of
 from dlhw.schema import SPEECH, validate
 
 log = logging.getLogger(__name__)
@@ -26,6 +28,19 @@ log = logging.getLogger(__name__)
 RECIPE = {"batch_size", "augment", "test_every_epoch"}
 # What of `trainer` says how much or where to run rather than what; a baseline takes it from the run
 DEBUG = {"accelerator", "fast_dev_run", "limit_train_batches", "limit_val_batches", "limit_test_batches"}
+# What cannot change a result by more than rounding: where things are kept and computed, where a run goes on, and what
+# is only shown of it. All else in a config is part of a cached run's name
+UNNAMED = (
+    "resume", "ckpt_path", "paths", "logger", "optimized_metric", "sweep",
+    "trainer.accelerator", "trainer.profiler", "data.root", "data.eval_batch_size",
+)  # fmt: skip
+UNNAMED_CALLBACKS = {
+    "dlhw.callbacks.carbon.CarbonReport",
+    "dlhw.callbacks.comparison.Comparison",
+    "dlhw.callbacks.confusion.Confusion",
+    "dlhw.callbacks.curves.Curves",
+    "dlhw.callbacks.energy.Energy",
+}
 
 Train = Callable[[DictConfig, Path], dict[str, Any]]
 
@@ -40,39 +55,28 @@ def obtain(cfg: DictConfig, train: Train) -> Path:
     return finished_run(baseline_config(cfg), train, "baseline")
 
 
-def obtain_references(cfg: DictConfig, train: Train) -> dict[str, Path]:
+def obtain_references(cfg: DictConfig, train: Train, needed: Collection[str] | None = None) -> dict[str, Path]:
     """The folders of the finished runs that `cfg.references` names, as `obtain` gives the baseline's.
 
-    Each has the data and device of the run that asks, its seed where the reference names none of its own, and its own
-    network and recipe. The keys are the experiments' names, with the overrides behind them where two references are of
-    one experiment.
+    Args:
+        needed: the experiments whose folders are asked for; all where it is None.
 
     Raises:
         UserError: a reference's config is not valid.
     """
-    wanted = [
-        (reference.experiment, reference.get("overrides", []), reference.get("seed"))
-        for reference in cfg.get("references", [])
-    ]
-    counts = Counter(experiment for experiment, _, _ in wanted)
-    folders = {}
-    for experiment, overrides, seed in wanted:
-        label = experiment if counts[experiment] == 1 else " ".join([experiment, *overrides])
-        spec = run_config(cfg, experiment, overrides, same_net=False, seed=seed)
-        folders[label] = finished_run(spec, train, "reference")
-    return folders
+    specs = {label: spec for label, spec in reference_configs(cfg).items() if needed is None or label in needed}
+    for spec in specs.values():
+        check_valid(spec, "reference")
+    return {label: finished_run(spec, train, "reference") for label, spec in specs.items()}
 
 
 def finished_run(spec: DictConfig, train: Train, role: str) -> Path:
     """The folder of the config's finished run in the cache; trains it first where it is not there.
 
     Raises:
-        UserError: the config is not valid: its overrides are the asking run's, which may be taken up from any folder.
+        UserError: the config is not valid, or the run in the cache is damaged.
     """
-    try:
-        validate(spec)
-    except UserError as error:
-        raise UserError(f"the {role} {spec.name}: {error}") from error
+    check_valid(spec, role)
     folder = Path(spec.paths.baselines) / f"{spec.name}-{spec.data.dataset}-seed{spec.seed}-{fingerprint(spec)}"
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -83,7 +87,52 @@ def finished_run(spec: DictConfig, train: Train, role: str) -> Path:
             log.info("training the %s %s with seed %d, once; it is kept in %s", role, spec.name, spec.seed, folder)
             spec.resume, spec.ckpt_path = str(folder), "last"
             train(spec, folder)
+        check_whole(folder, spec, role)
     return folder
+
+
+def check_valid(spec: DictConfig, role: str) -> None:
+    """Refuse a config that cannot run, as its overrides are the asking run's; and a baseline that nothing would train.
+
+    Raises:
+        UserError: one line that names the run.
+    """
+    try:
+        validate(spec)
+    except UserError as error:
+        raise UserError(f"the {role} {spec.name}: {error}") from error
+    if role == "baseline" and 0 in (spec.trainer.max_epochs, spec.trainer.limit_train_batches):
+        raise UserError(
+            f"the baseline {spec.name} would not be trained: its trainer.max_epochs={spec.trainer.max_epochs}, "
+            f"trainer.limit_train_batches={spec.trainer.limit_train_batches}; both must be above 0"
+        )
+
+
+def check_whole(folder: Path, spec: DictConfig, role: str) -> None:
+    """Refuse a run in the cache that somebody or something damaged, before anything is built on it.
+
+    Raises:
+        UserError: one line that names the damaged file.
+    """
+    if (damaged := damaged_part(folder, spec)) is not None:
+        raise UserError(
+            f"the {role} kept in {folder} is damaged: {folder / damaged} is missing or not as it was written; "
+            "delete that folder, and the next run that needs it trains it anew"
+        )
+
+
+def damaged_part(folder: Path, spec: DictConfig) -> str | None:
+    """The file of a finished run's folder that is not as it was written; None where nothing is found wrong."""
+    part = "results.json"
+    try:
+        results = read_json(folder / part)
+        checkpoint, _ = results["checkpoint"]["path"], dict(results["metrics"])
+        part = "config.yaml"
+        if determining(content_of(folder / part)) != determining(plain(spec)):
+            return part
+    except (OSError, ValueError, KeyError, TypeError, UserError):
+        return part
+    return None if checkpoint is None or (folder / checkpoint).is_file() else checkpoint
 
 
 def baseline_config(cfg: DictConfig) -> DictConfig:
@@ -101,6 +150,7 @@ def run_config(
     with open_dict(spec):
         spec.seed, spec.paths = cfg.seed if seed is None else seed, cfg.paths
         spec.data.update({key: cfg.data[key] for key in cfg.data if key not in RECIPE})
+        spec.logger = {}  # its folder tells all there is
         if same_net:
             spec.model.net = cfg.model.net
         spec.trainer.update({key: cfg.trainer[key] for key in DEBUG})
@@ -112,23 +162,64 @@ def run_config(
     return resolved
 
 
+def reference_configs(cfg: DictConfig) -> dict[str, DictConfig]:
+    """The configs of the runs that `cfg.references` names.
+
+    Each has the data and device of the run that asks, its seed where the reference names none of its own, and its own
+    network and recipe. The keys are the experiments' names, with the overrides behind them where two references are of
+    one experiment.
+    """
+    wanted = [
+        (reference.experiment, reference.get("overrides", []), reference.get("seed"))
+        for reference in cfg.get("references", [])
+    ]
+    counts = Counter(experiment for experiment, _, _ in wanted)
+    return {
+        experiment if counts[experiment] == 1 else " ".join([experiment, *overrides]): run_config(
+            cfg, experiment, overrides, same_net=False, seed=seed
+        )
+        for experiment, overrides, seed in wanted
+    }
+
+
 def fingerprint(spec: DictConfig) -> str:
-    """A hash of all in a config that determines the trained weights."""
-    plain: Any = OmegaConf.to_container(spec, resolve=True)
-    determining = {key: plain[key] for key in ("seed", "data", "model", "optimizer", "scheduler")}
-    is_sound = plain["data"]["dataset"] in SPEECH
-    paths = ("path", "clean", "noise") if is_sound else ("path",)
-    determining["data"] = {k: v for k, v in plain["data"].items() if k not in ("root", *paths, "eval_batch_size")}
-    if stored := [Path(plain["data"][key]) for key in paths if plain["data"].get(key) is not None]:
-        content = speech_sources if is_sound else face_files if plain["data"]["dataset"] == "faces" else npz
-        determining["data"]["content"] = " ".join(content.fingerprint(path) for path in stored)
-    determining["trainer"] = {k: v for k, v in plain["trainer"].items() if k not in ("accelerator", "profiler")}
-    determining["nuclear_decay"] = plain["callbacks"].get("nuclear_decay")
-    # what came later, left out where it is absent: what is in the caches keeps its name
-    later = {
-        "baseline": plain, "start": plain, "early_stopping": plain["callbacks"], "range_test": plain["callbacks"],
-    }  # fmt: skip
-    determining |= {key: section[key] for key, section in later.items() if section.get(key) is not None}
-    checkpoint = plain["callbacks"]["checkpoint"] or {}
-    determining["chosen_by"] = [checkpoint.get(key) for key in ("monitor", "mode")]
-    return hashlib.sha256(json.dumps(determining, sort_keys=True).encode()).hexdigest()[:10]
+    """A hash of all that can change a run's result: its settings, the content of its files, and the same of the runs
+    that it starts from or is compared with.
+    """
+    parts = [determining(plain(spec)), content(spec.data)]
+    if spec.get("baseline") is not None:
+        parts.append(fingerprint(baseline_config(spec)))
+    parts += [fingerprint(config) for config in reference_configs(spec).values()]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:10]
+
+
+def plain(cfg: DictConfig) -> dict[str, Any]:
+    """A config as plain values."""
+    values: Any = OmegaConf.to_container(cfg, resolve=True)
+    return values
+
+
+def determining(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The plain values of a config without what cannot change the result; data in files counts by its content."""
+    unnamed = {*UNNAMED, *(f"data.{name}" for name in paths_of(config["data"]))}
+
+    def kept(section: Mapping[str, Any], within: str = "") -> dict[str, Any]:
+        return {key: value for key, value in section.items() if within + key not in unnamed}
+
+    callbacks = config["callbacks"].items()
+    return kept(config) | {
+        "data": kept(config["data"], "data."),
+        "trainer": kept(config["trainer"], "trainer."),
+        "callbacks": {name: made for name, made in callbacks if made and made.get("_target_") not in UNNAMED_CALLBACKS},
+    }
+
+
+def paths_of(data: Mapping[str, Any]) -> tuple[str, ...]:
+    """The keys of `data` that say where its files are."""
+    return ("path", "clean", "noise") if data["dataset"] in SPEECH else ("path",)
+
+
+def content(data: Mapping[str, Any]) -> list[str]:
+    """Hashes of what the files hold that `data` names; MNIST and its like are verified when they are read."""
+    reader = speech_sources if data["dataset"] in SPEECH else face_files if data["dataset"] == "faces" else npz
+    return [reader.fingerprint(Path(data[key])) for key in paths_of(data) if data.get(key) is not None]

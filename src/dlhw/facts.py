@@ -15,9 +15,11 @@ from torch import nn
 from dlhw.callbacks.energy import Energy
 from dlhw.callbacks.find import find
 from dlhw.callbacks.metrics_csv import epochs_of
+from dlhw.command import train_command
 from dlhw.config import experiments
 from dlhw.metrics.parameters import count_parameters
 from dlhw.record import Record
+from dlhw.run_folder import overrides_of
 
 PACKAGES = (
     "torch", "torchvision", "torchaudio", "pytorch-lightning", "hydra-core", "numpy", "scikit-learn", "codecarbon",
@@ -49,9 +51,7 @@ def machine() -> str:
 
 def command(cfg: DictConfig, folder: Path) -> str:
     """The command line that makes this run, by the overrides its folder holds; a baseline's holds none."""
-    overrides = OmegaConf.to_container(OmegaConf.load(folder / "overrides.yaml"))
-    assert isinstance(overrides, list)
-    return " ".join(["python train.py", *(overrides or [f"experiment={cfg.name}", f"seed={cfg.seed}"])])
+    return train_command(*(overrides_of(folder) or [f"experiment={cfg.name}", f"seed={cfg.seed}"]))
 
 
 def last_facts(trainer: pl.Trainer, seconds: float) -> dict[str, Any]:
@@ -75,12 +75,23 @@ def summary(record: Record) -> str:
 
 
 def headline(record: Record) -> str:
-    """The run's accuracies; where it has none, what a sweep over it would draw."""
-    metrics = record.metrics
+    """The run's accuracies; where it has none, what a sweep over it would draw, or what was optimised.
+
+    Where nothing was trained, it says of what they are.
+    """
+    metrics, sweep = record.metrics, record.facts["sweep"]["y"]
     accuracies = [name for name in metrics if name.endswith(("/acc", "_acc"))]
-    if accuracies:
-        return ", ".join(f"{name} {100 * metrics[name]:.2f} %" for name in accuracies)
-    return ", ".join(f"{name} {metrics[name]:.4g}" for name in record.facts["sweep"]["y"] if name in metrics)
+    names = accuracies or [name for name in sweep if name in metrics] or [record.facts["optimized_metric"]]
+    told = ", ".join(shown(name, metrics.get(name)) for name in names)
+    if "untrained" in record.facts:
+        return f"{told} (nothing was trained: this is of {record.facts['untrained']})"
+    return told
+
+
+def shown(name: str, value: float | None) -> str:
+    if value is None:
+        return f"{name} was not measured"
+    return f"{name} {100 * value:.2f} %" if name.endswith(("/acc", "_acc")) else f"{name} {value:.4g}"
 
 
 def git_commit() -> str | None:
@@ -100,7 +111,8 @@ def measured(trainer: pl.Trainer) -> dict[str, float]:
 
 
 def chosen_epoch(trainer: pl.Trainer, record: Record) -> dict[str, float]:
-    """What was measured in the epoch whose checkpoint was chosen; nothing where none was."""
-    epoch = record.facts.get("chosen_epoch")
-    rows = [row for row in epochs_of(trainer).rows if row["epoch"] == epoch]
+    """What was measured in the epoch whose checkpoint was chosen, or in the last one where none was."""
+    rows = epochs_of(trainer).rows
+    epoch = record.facts.get("chosen_epoch", len(rows))
+    rows = [row for row in rows if row["epoch"] == epoch]
     return {name: value for row in rows for name, value in row.items() if name.startswith(("train/", "val/"))}

@@ -25,7 +25,7 @@ class Judge:
 
     @classmethod
     def of_folder(cls, folder: Path, device: torch.device) -> "Judge":
-        results = json.loads((folder / "results.json").read_text())
+        results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
         net = checkpoints.trained_net(folder).to(device)
         assert isinstance(net, CNN)
         name, accuracy = results["experiment"], results["metrics"]["test/acc"]

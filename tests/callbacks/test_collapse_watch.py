@@ -3,6 +3,7 @@
 import logging
 import math
 from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -11,6 +12,7 @@ import torch
 from dlhw.callbacks.collapse_watch import CollapseWatch, lowest_loss
 from dlhw.models.gan import Gan
 from dlhw.nets.gan import Adversaries, DenseDiscriminator, DenseGenerator
+from dlhw.record import Record
 
 CHANCE = math.log(2)
 
@@ -28,12 +30,19 @@ def watched(watch: CollapseWatch, gan: Gan, epochs: list[tuple[float, float]], f
     return watch.events
 
 
-def test_a_healthy_run_is_not_warned_of() -> None:
+def test_a_healthy_run_is_not_warned_of(tmp_path: Path) -> None:
     watch = CollapseWatch()
     assert watched(watch, module(), [(0.9, CHANCE), (0.5, 0.3), (1.1, 0.06)]) == []
-    watch.record = SimpleNamespace(notes=[])  # type: ignore[assignment]
+    watch.record = Record(tmp_path)
     watch.on_test_start(None, None)  # type: ignore[arg-type]
     assert watch.record.notes == ["No mode collapse, and no discriminator that won outright, was seen in any epoch."]
+
+
+def test_of_an_untrained_network_there_is_nothing_to_tell(tmp_path: Path) -> None:
+    watch = CollapseWatch()
+    watch.record = Record(tmp_path, facts={"untrained": "an untrained network"})
+    watch.on_test_start(None, None)  # type: ignore[arg-type]
+    assert watch.record.notes == []
 
 
 def test_a_collapse_is_told_when_it_begins_and_when_it_is_over(caplog: pytest.LogCaptureFixture) -> None:

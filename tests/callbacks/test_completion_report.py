@@ -90,15 +90,15 @@ def test_the_figures(finished: Finished) -> None:
     assert figures == {"curves", "completions", "error_by_patch", "samples"}
 
 
-def test_the_test_set_may_choose_and_it_is_said(finished: Finished, run_experiment) -> None:
-    chosen = run_experiment(*small("patch_lstm", num_epochs=3), "early_stop_on=test")
+def test_the_test_set_may_choose_and_it_is_said(finished: Finished, run_experiment, shared: str) -> None:
+    chosen = run_experiment(*small("patch_lstm", num_epochs=3), "early_stop_on=test", shared)
     assert "test/mse" in chosen.results["checkpoint"]["why"]
     assert any("early_stop_on=test" in note for note in chosen.results["notes"])
     assert float(chosen.rows[-1]["test/mse"]) == pytest.approx(chosen.results["metrics"]["test/mse"], rel=1e-5)
     assert [row["val/mse"] for row in chosen.rows] == [row["val/mse"] for row in finished.rows], "and nothing else"
 
 
-def test_drawn_pixels_can_be_what_is_completed_with(run_experiment) -> None:
-    drawn = run_experiment(*small("patch_lstm", num_epochs=1), "model.feedback=sample", "cell=gru", "layers=1")
+def test_drawn_pixels_can_be_what_is_completed_with(run_experiment, shared: str) -> None:
+    drawn = run_experiment(*small("patch_lstm", num_epochs=1), "model.feedback=sample", "cell=gru", "layers=1", shared)
     metrics = drawn.results["metrics"]
     assert metrics["test/free_mse"] == pytest.approx(metrics["sampled/free_mse"], rel=0.1)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from dlhw.callbacks.comparison import formula, network
 from dlhw.callbacks.study import Study, read_history
+from dlhw.errors import UserError
 from dlhw.metrics.parameters import count_parameters
 from dlhw.nets.mlp import MLP
 
@@ -45,3 +46,11 @@ def test_metrics_csv_is_read_back(tmp_path: Path) -> None:
     assert read_history(file) == {}
     file.write_text("epoch,val/acc\n1,0.5\n2,\n")
     assert read_history(file) == {"epoch": [1, 2], "val/acc": [0.5, None]}
+
+
+@pytest.mark.parametrize("damage", [b"epoch,val/acc\n1,0.5\n2,0.x\n", b"epoch,val/acc\n1,0.5,7,8\n", b"epoch\n\xff\n"])
+def test_a_damaged_metrics_csv_is_named(tmp_path: Path, damage: bytes) -> None:
+    file = tmp_path / "metrics.csv"
+    file.write_bytes(damage)
+    with pytest.raises(UserError, match=f"{file} is damaged; delete that folder and run again"):
+        read_history(file)

@@ -62,6 +62,8 @@ class CollapseWatch(Informed, Checkpoint):
         log.warning("epoch %d: %s", epoch, what)
 
     def on_test_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if "untrained" in self.record.facts:
+            return
         nothing = "No mode collapse, and no discriminator that won outright, was seen in any epoch."
         self.record.notes += self.events or [nothing]
 

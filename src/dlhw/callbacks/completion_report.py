@@ -15,6 +15,7 @@ from dlhw.judge import Judge
 from dlhw.metrics.generation import nearest_distances
 from dlhw.models.next_patch import NUM_FREE, NUM_KNOWN, NextPatch
 from dlhw.nets.patch_rnn import SIDE, from_patches, to_patches
+from dlhw.precision import double
 from dlhw.top_half import TopHalfReader
 
 STREAM = 7  # of the random streams, the one of drawn patches
@@ -99,7 +100,7 @@ class CompletionReport(Recorder):
         rows: list[list[str | float]] = []
         for way, completion in found.items():
             error = squared_errors(completion.patches, patches[:, NUM_KNOWN:]).mean().item()
-            legibility = (completion.read == labels).double().mean().item()
+            legibility = double(completion.read == labels).mean().item()
             self.record.metrics |= {f"{way}/free_mse": error, f"{way}/legibility": legibility}
             rows.append([TITLES[way], error, legibility])
         self.record.metrics["top_half/legibility"] = self._read_from_the_top(judge)
@@ -116,7 +117,7 @@ class CompletionReport(Recorder):
 
     def _read_from_the_top(self, judge: Judge) -> float:
         reader = TopHalfReader(judge.net, self.data.inputs("train"), self.data.parts["train"][1])
-        return (reader.read(self.data.inputs("test")) == self.data.parts["test"][1]).double().mean().item()
+        return double(reader.read(self.data.inputs("test")) == self.data.parts["test"][1]).mean().item()
 
     def _draw_sheets(self, judge: Judge, own: Completion, patches: Tensor, labels: Tensor) -> None:
         rows = self._shown(labels, self.num_shown)
@@ -188,9 +189,9 @@ class CompletionReport(Recorder):
         if stop is not None and stop.monitor.startswith("test/"):
             self.record.notes.append(
                 f"The test set chose the epoch that it then judged (early_stop_on=test: {stop.monitor} stopped the "
-                "training and picked the checkpoint), as the assignment has it; test figures are too good by that."
+                "training and picked the checkpoint), as the assignment has it; its images were not unseen until then."
             )
 
 
 def squared_errors(made: Tensor, truth: Tensor) -> Tensor:
-    return (made - truth).double().square()
+    return double(made - truth).square()

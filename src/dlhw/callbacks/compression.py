@@ -43,7 +43,7 @@ class CompressionReport(Recorder):
             if f"{way}/test_acc" in metrics:
                 rows.append([f"truncated by the {title}", size, metrics[f"{way}/test_acc"]])
         rows.append(["as training finds it", size, metrics["start/test_acc"]])
-        if trainer.max_epochs:
+        if "untrained" not in self.record.facts:
             rows.append(["after training", size, float(trainer.callback_metrics["test/acc"])])
         columns = ["network", "parameters", "test accuracy"]
         self.record.add_table("Accuracy and size", columns, rows, percent=["test accuracy"])

@@ -32,6 +32,7 @@ from dlhw.masking import (
 )
 from dlhw.metrics.speech import snr
 from dlhw.models.mask_estimator import MaskEstimator
+from dlhw.schema.fields import Count
 
 if TYPE_CHECKING:
     from dlhw.data.speech import SpeechData
@@ -64,7 +65,7 @@ class DenoisingReport(Recorder):
 
     data: "SpeechData"  # type: ignore[assignment]  # of sound, not of images
 
-    def __init__(self, snrs: Sequence[float] = (-5, 0, 5, 10), num_at_each: int = 60, num_examples: int = 3) -> None:
+    def __init__(self, snrs: Sequence[float] = (-5, 0, 5, 10), num_at_each: Count = 60, num_examples: int = 3) -> None:
         self.snrs, self.num_at_each, self.num_examples = list(snrs), num_at_each, num_examples
 
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -147,7 +148,7 @@ class DenoisingReport(Recorder):
         columns = [f"{what}: {way}" for what in ("SNR (dB)", "STOI") for way in ways]
         self.record.add_table(
             f"By type of noise, at {level:g} dB", ["noise", "heard in training", "mixtures", *columns], rows,
-            note="Means over the type's mixtures. No recording of a noise is in two parts, but some types are.",
+            note="Means over the type's mixtures.",
         )  # fmt: skip
         title = "SNR of denoised test mixtures, by noise"
         names = [kind.replace("_", " ") + ("" if kind in trained else " *") for kind in types]

@@ -9,6 +9,7 @@ from pytorch_lightning import Callback
 from torch import Tensor
 
 from dlhw.errors import UserError
+from dlhw.schema.fields import Count
 
 
 class StopAtNonFiniteLoss(Callback):
@@ -18,7 +19,7 @@ class StopAtNonFiniteLoss(Callback):
     the host.
     """
 
-    def __init__(self, check_every: int = 100) -> None:
+    def __init__(self, check_every: Count = 100) -> None:
         self.check_every = check_every
         self.unseen: list[Tensor] = []
 

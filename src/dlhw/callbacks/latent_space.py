@@ -46,7 +46,7 @@ class LatentSpace(Recorder):
 
         model = eigenfaces.fit(codes)
         if len(model.singular_values) < 2:
-            self.record.notes.append("The codes span less than a plane: most of them are silent, and none is drawn.")
+            self.record.notes.append("The test images' codes span less than a plane: none is drawn.")
             return
         plane = model.first(2).codes(codes)
         shares = [100 * share for share in model.explained[:2].tolist()]

@@ -23,7 +23,7 @@ class MislabelledReport(Recorder):
     """Curves, histograms, a paragraph that reads them, and a ranking of the images by how wrong their label looks.
 
     An image is ranked by the loss of its given label, averaged over all epochs: a label that is memorised in the end
-    was still contradicted for long.
+    was still contradicted for long. What the network held it for is the class whose loss, averaged likewise, is lowest.
 
     Args:
         num_shown: how many of the most suspect images are drawn.
@@ -43,17 +43,20 @@ class MislabelledReport(Recorder):
         truth = self.data.true_labels
         wrong = None if truth is None else (given != truth)
         judged = verdicts(pl_module.net, self.data)
-        self._course(history)
-        self._histograms(judged.loss.cpu(), wrong)
+        if "test/acc" in history:
+            self._course(history)
+        self._histograms(judged.of_given(given).cpu(), wrong)
         watcher = find(trainer, Memorisation)
         assert watcher is not None
-        scores = watcher.mean_loss.cpu()
+        losses = watcher.mean_losses.cpu()  # (num_images, num_classes)
+        scores, answers = losses.gather(1, given[:, None])[:, 0], losses.argmin(1)
         order = torch.argsort(scores, descending=True)
-        self._write_ranking(order, scores, judged.predicted.cpu(), given, wrong)
-        self._cards(order[: self.num_shown], judged.predicted.cpu(), given, wrong)
+        self._write_ranking(order, scores, answers, given, wrong)
+        self._cards(order[: self.num_shown], answers, given, wrong)
         if wrong is not None and wrong.any():
             self._quality(order, scores, wrong)
-            self.record.notes.append(paragraph(history, float(wrong.double().mean())))
+            if "test/acc" in history:
+                self.record.notes.append(paragraph(history, float(wrong.double().mean())))
 
     def _course(self, history: dict[str, list[float | None]]) -> None:
         accuracy = np.array(history["test/acc"], dtype=float)
@@ -82,25 +85,28 @@ class MislabelledReport(Recorder):
         caption = "Cross entropy of the given label under the tested network; wrong labels apart where they are known."
         self.record.add_figure(figure, "losses", title, caption)
 
-    def _cards(self, rows: Tensor, predicted: Tensor, given: Tensor, wrong: Tensor | None) -> None:
+    def _cards(self, rows: Tensor, answers: Tensor, given: Tensor, wrong: Tensor | None) -> None:
         names = self.data.class_names
         title = f"{self.record.facts['experiment']}: the most suspect training labels"
         figure = image_cards(
             self.data.pixels("train", rows).cpu().numpy(),
-            [f"{names[given[row]]} → {names[predicted[row]]}" for row in rows],
+            [f"{names[given[row]]} → {names[answers[row]]}" for row in rows],
             marked=None if wrong is None else wrong[rows].tolist(),
             title=title,
             data_name=self.data.title,
         )
-        caption = "Given label → what the network predicts, from the highest mean loss on."
+        caption = (
+            "Given label → what the network answered while it judged: the class of the lowest mean loss over the "
+            "epochs. From the highest mean loss of the given label on."
+        )
         if wrong is not None:
-            caption += " Those in orange were really flipped; the others are hard or wrong in the original data."
+            caption += " The labels of those in orange were flipped, those of the others are the data's own."
         self.record.add_figure(figure, "suspects", title, caption)
 
     def _write_ranking(
-        self, order: Tensor, scores: Tensor, predicted: Tensor, given: Tensor, wrong: Tensor | None
+        self, order: Tensor, scores: Tensor, answers: Tensor, given: Tensor, wrong: Tensor | None
     ) -> None:
-        columns = {"place": self.data.train_places, "given": given, "predicted": predicted, "score": scores}
+        columns = {"place": self.data.train_places, "given": given, "answered": answers, "score": scores}
         if wrong is not None:
             columns["wrong"] = wrong.int()
         ranked = [column[order].tolist() for column in columns.values()]
@@ -132,7 +138,7 @@ class MislabelledReport(Recorder):
 
 
 def paragraph(history: dict[str, list[float | None]], rate: float) -> str:
-    """Where the curve of the test accuracy comes from, in words and measured figures."""
+    """The test accuracy at its peak and at the end, and what was made of right and wrong labels then, in words."""
     accuracy, right, memorised, seen = (
         np.array(history[name], dtype=float)
         for name in ("test/acc", "right/acc", "wrong/memorised", "wrong/seen_through")
@@ -140,19 +146,17 @@ def paragraph(history: dict[str, list[float | None]], rate: float) -> str:
     peak = int(accuracy.argmax())
     text = (
         f"{100 * rate:.1f} % of the training labels are wrong. Test accuracy peaks at {100 * accuracy[peak]:.2f} % "
-        f"after epoch {peak + 1}: by then the network predicts {100 * right[peak]:.1f} % of the right labels but "
-        f"repeats only {100 * memorised[peak]:.1f} % of the wrong ones, and gives {100 * seen[peak]:.1f} % of the "
-        "wrongly labelled images their true class: what right labels have in common is learned first, for wrong "
-        "ones contradict each other. "
+        f"after epoch {peak + 1}: by then the network predicts {100 * right[peak]:.1f} % of the right labels, "
+        f"repeats {100 * memorised[peak]:.1f} % of the wrong ones, and gives {100 * seen[peak]:.1f} % of the "
+        "wrongly labelled images their true class. "
     )
     fall = accuracy[peak] - accuracy[-1]
     if fall < 0.01:
         return text + (
             f"After the last epoch it is {100 * accuracy[-1]:.2f} %, with {100 * memorised[-1]:.1f} % of the wrong "
-            "labels memorised: nothing of note is lost by training on."
+            "labels memorised."
         )
     return text + (
         f"After the last epoch {100 * memorised[-1]:.1f} % of the wrong labels are memorised, and test accuracy has "
-        f"fallen by {100 * fall:.2f} points to {100 * accuracy[-1]:.2f} %: images near a memorised one are now given "
-        "its wrong class. The decline is the price of fitting the noise, not of training for long."
+        f"fallen by {100 * fall:.2f} points to {100 * accuracy[-1]:.2f} %."
     )

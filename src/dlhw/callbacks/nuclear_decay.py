@@ -7,6 +7,7 @@ from pytorch_lightning import Callback
 from torch import nn
 
 from dlhw.lowrank import shrink_singular_values_
+from dlhw.schema.fields import Count, NonNegative
 
 
 class NuclearDecay(Callback):
@@ -20,7 +21,7 @@ class NuclearDecay(Callback):
         every: steps between two shrinkages; an eigendecomposition of each weight is the price of one.
     """
 
-    def __init__(self, strength: float, every: int = 50) -> None:
+    def __init__(self, strength: NonNegative, every: Count = 50) -> None:
         self.strength, self.every = strength, every
 
     def on_train_batch_end(

@@ -18,6 +18,7 @@ from dlhw.callbacks.recorder import Recorder
 from dlhw.data.memory import MemoryData
 from dlhw.figures import range_test
 from dlhw.models.one_net import OneNet, decay_matrices_only
+from dlhw.schema.fields import Count, Positive
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +35,9 @@ class RangeTest(Callback):
     its data and the random numbers are as if nothing had happened, so a resumed run finds the same rate.
     """
 
-    def __init__(self, low: float = 1e-5, high: float = 1.0, num_steps: int = 500, share: float = 1 / 3) -> None:
+    def __init__(
+        self, low: Positive = 1e-5, high: Positive = 1.0, num_steps: Count = 500, share: Positive = 1 / 3
+    ) -> None:
         self.low, self.high, self.num_steps, self.share = low, high, num_steps, share
         self.rates: list[float] = []
         self.losses: list[float] = []

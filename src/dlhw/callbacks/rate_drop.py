@@ -15,12 +15,14 @@ class RateDropReport(Recorder):
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         dropped, *fixed = studies(self, trainer).items()
         name, run = dropped
+        if not run.num_epochs:
+            return
         self.record.notes.append(why_training_ended(trainer))
         drops = run.drops()
         if not drops:
             self.record.notes.append(
-                "The learning rate never fell: the training loss met no plateau (scheduler.patience, "
-                "scheduler.min_delta), or drop_epoch lies behind the last epoch."
+                f"The learning rate did not fall in any of the {run.num_epochs} epochs "
+                "(scheduler.patience, scheduler.min_delta and drop_epoch say when it would)."
             )
             return
         at = drops[0]
@@ -41,7 +43,7 @@ class RateDropReport(Recorder):
                 for label, study in runs.items()
             ],
             note=f"Falls of the training loss (nats) over the {WINDOW} epochs before and after the drop, or as many as "
-            "there are; the reference keeps its rate.",
+            "there are.",
             percent=["validation accuracy at the drop", "validation accuracy later"],
         )  # fmt: skip
         self.record.notes.append(told(run, at, dict(fixed)))
@@ -60,23 +62,27 @@ def fall(study: Study, first: int, last: int) -> float | None:
 
 
 def told(run: Study, at: int, fixed: dict[str, Study]) -> str:
-    before, after = fall(run, at - WINDOW, at), fall(run, at, at + WINDOW)
+    """What was measured around the drop, in words."""
+    last = min(at + WINDOW, run.num_epochs)
     sentence = (
-        f"The rate was divided after epoch {at}. In the {WINDOW} epochs before, the training loss fell by {before:.4f} "
-        f"nats; in the {WINDOW} epochs after, by {after:.4f}"
+        f"The rate was divided after epoch {at}. The training loss fell by {fallen(run, at - WINDOW, at)} before, and "
+        f"by {fallen(run, at, at + WINDOW)} after it"
     )
     for name, study in fixed.items():
-        sentence += f", while it fell by {fall(study, at, at + WINDOW):.4f} at {name}'s fixed rate"
-    loss = [value(run, "val/loss", epoch) for epoch in (at, at + WINDOW)]
-    accuracy = [value(run, "val/acc", epoch) for epoch in (at, at + WINDOW)]
+        sentence += f"; in {name} by {fallen(study, at, at + WINDOW)}"
+    loss = [value(run, "val/loss", epoch) for epoch in (at, last)]
+    accuracy = [value(run, "val/acc", epoch) for epoch in (at, last)]
     if None not in loss + accuracy:
         sentence += (
-            f". The validation loss went from {loss[0]:.4f} to {loss[1]:.4f}, "
+            f". From epoch {at} to {last} the validation loss went from {loss[0]:.4f} to {loss[1]:.4f}, "
             f"the validation accuracy from {100 * accuracy[0]:.2f} to {100 * accuracy[1]:.2f} %"  # type: ignore[operator]
         )
-    if after is None or before is None or after <= before:
-        return sentence + ". The drop did not speed the fall up: the loss was not at a plateau of this rate."
-    return sentence + (
-        ". The large rate kept the weights jumping about the valley's floor; the small one lets them settle on it, "
-        "and from there on its steps move little."
-    )
+    return sentence + "."
+
+
+def fallen(study: Study, first: int, last: int) -> str:
+    """By how much the training loss fell between two epochs, or those nearest to them that there are, in words."""
+    by = fall(study, first, last)
+    if by is None:
+        return "an unknown amount"
+    return f"{by:.4f} nats (epochs {max(first, 1)} to {min(last, study.num_epochs)})"

@@ -6,6 +6,7 @@ import pytorch_lightning as pl
 from pytorch_lightning import Callback
 
 from dlhw.lowrank import StraightThroughLinear
+from dlhw.schema.fields import Count
 
 
 class ResidualDecay(Callback):
@@ -18,7 +19,7 @@ class ResidualDecay(Callback):
         every: steps between two moves.
     """
 
-    def __init__(self, share: float, every: int = 10) -> None:
+    def __init__(self, share: float, every: Count = 10) -> None:
         self.share, self.every = share, every
 
     def on_train_batch_end(

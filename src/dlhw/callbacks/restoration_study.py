@@ -171,15 +171,14 @@ def answer(shares: Sequence[float], scores: dict[str, list[float]]) -> list[str]
     if plain_one is not None and denoiser is not None:
         told.append(
             f"With {percent} of the pixels zeroed the plain autoencoder gives {plain_one:.1f} dB, the corrupted face "
-            f"itself has {found[CORRUPTED]:.1f} dB; it was never shown such input, and takes the zeros for dark skin "
-            f"(rescaled to the brightness of whole faces: {found[RESCALED]:.1f} dB). The one trained on corrupted "
-            f"faces gives {denoiser:.1f} dB, {denoiser - plain_one:.1f} dB more: so such a network can restore faces, "
-            "if that is what it was trained for."
+            f"itself has {found[CORRUPTED]:.1f} dB (input rescaled to the brightness of whole faces: "
+            f"{found[RESCALED]:.1f} dB). The one trained on corrupted faces gives {denoiser:.1f} dB, which is "
+            f"{denoiser - plain_one:+.1f} dB."
         )
     told.append(
-        f"Eigenfaces fail in the same way where zeros count as pixels ({found[PROJECTION]:.1f} dB), and do well where "
-        f"only the known pixels are fitted ({found[LEAST_SQUARES]:.1f} dB; all of them, held back by their variances, "
-        f"{found[PRIOR]:.1f} dB). Linear interpolation, which has seen no face, gives {found[INTERPOLATION]:.1f} dB."
+        f"Eigenfaces give {found[PROJECTION]:.1f} dB where zeros count as pixels, and {found[LEAST_SQUARES]:.1f} dB "
+        f"where only the known pixels are fitted (all of them, held back by their variances, {found[PRIOR]:.1f} dB). "
+        f"Linear interpolation, which has seen no face, gives {found[INTERPOLATION]:.1f} dB."
     )
     passing = [
         name

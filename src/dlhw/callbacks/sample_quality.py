@@ -10,6 +10,7 @@ from dlhw.callbacks.samples import fixed_noise
 from dlhw.judge import Judge
 from dlhw.metrics.generation import class_shares, feature_distance
 from dlhw.models.gan import Gan
+from dlhw.schema.fields import Count
 
 CHUNK = 500  # samples made at once
 PRESENT = 0.01  # the share of samples from which on a class counts as made
@@ -26,7 +27,7 @@ class SampleQuality(Informed):
         num_samples: at most; no more than there are validation images.
     """
 
-    def __init__(self, judge: str, every: int = 5, num_samples: int = 5000) -> None:
+    def __init__(self, judge: str, every: Count = 5, num_samples: Count = 5000) -> None:
         self.judge_name, self.every, self.num_samples = judge, every, num_samples
         self.judge: Judge | None = None
         self.real: Tensor | None = None  # features of the validation part

@@ -36,7 +36,8 @@ class ModelSelection(Recorder):
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert isinstance(pl_module, Classifier)
         keepers = [callback for callback in callbacks_of(trainer) if isinstance(callback, ModelCheckpoint)]
-        choices = [self._choice(keeper, pl_module) for keeper in keepers if keeper.monitor and keeper.best_model_path]
+        chose = [keeper for keeper in keepers if keeper.monitor and keeper.best_model_score is not None]
+        choices = [self._choice(keeper, pl_module) for keeper in chose]
         if not choices:
             return
         best = max(choice.test.accuracy for choice in choices)

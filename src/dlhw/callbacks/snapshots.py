@@ -7,7 +7,9 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning import Callback
 
+from dlhw import checkpoints
 from dlhw.files import replacing
+from dlhw.schema.fields import Count
 
 
 class Snapshots(Callback):
@@ -21,7 +23,7 @@ class Snapshots(Callback):
 
     folder: str
 
-    def __init__(self, every: int = 10) -> None:
+    def __init__(self, every: Count = 10) -> None:
         self.every = every
 
     def due(self, epoch: int) -> bool:
@@ -50,4 +52,4 @@ class Snapshots(Callback):
 def load_snapshots(folder: Path) -> dict[int, Any]:
     """What was kept in a folder of snapshots, by epoch."""
     files = sorted(folder.glob("epoch_*.pt"))
-    return {int(file.stem.removeprefix("epoch_")): torch.load(file, weights_only=True) for file in files}
+    return {int(file.stem.removeprefix("epoch_")): checkpoints.read(file) for file in files}

@@ -13,6 +13,7 @@ from dlhw.callbacks.energy import Energy
 from dlhw.callbacks.find import find
 from dlhw.callbacks.metrics_csv import epochs_of
 from dlhw.callbacks.recorder import Recorder
+from dlhw.errors import UserError
 
 History = dict[str, list[float | None]]
 
@@ -35,7 +36,7 @@ class Study:
 
     @classmethod
     def of_folder(cls, folder: Path) -> "Study":
-        results = json.loads((folder / "results.json").read_text())
+        results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
         metrics = results["metrics"]
         return cls(
             parameters=results["parameters"],
@@ -91,12 +92,19 @@ def studies(recorder: Recorder, trainer: pl.Trainer) -> dict[str, Study]:
 
 
 def read_history(path: Path) -> History:
-    """`metrics.csv` as a list a column, None in its empty cells; no columns where there is no such file."""
+    """`metrics.csv` as a list a column, None in its empty cells; no columns where there is no such file.
+
+    Raises:
+        UserError: it is not as it was written.
+    """
     if not path.is_file():
         return {}
-    with path.open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    return {name: [float(row[name]) if row[name] else None for row in rows] for name in (rows[0] if rows else {})}
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        return {name: [float(row[name]) if row[name] else None for row in rows] for name in (rows[0] if rows else {})}
+    except (ValueError, TypeError, csv.Error) as error:
+        raise UserError(f"{path} is damaged; delete that folder and run again") from error
 
 
 def initial_rate(folder: Path) -> float:

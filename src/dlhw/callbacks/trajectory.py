@@ -10,6 +10,7 @@ from pytorch_lightning import Callback
 from torch import Tensor
 from torch.nn.utils import parameters_to_vector
 
+from dlhw import checkpoints
 from dlhw.files import replacing
 from dlhw.models.side_by_side import SideBySideClassifier
 
@@ -88,7 +89,7 @@ def sampled_batches(num_batches: int, num_samples: int) -> set[int]:
 def load_trajectory(folder: Path) -> Samples | None:
     """All samples that a run has written, in their order; None where there are none."""
     files = sorted((folder / "trajectory").glob("epoch_*.pt"))
-    parts = [torch.load(file, weights_only=True) for file in files]
+    parts = [checkpoints.read(file) for file in files]
     if not parts:
         return None
     return Samples(
