@@ -1,22 +1,39 @@
 """Names and folders that follow from a config."""
 
+import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dlhw.config import CONF, compose_config, experiment_names, experiments, new_folder, run_dir, short_name
-from dlhw.errors import UserError, near
+from dlhw.config import CONF, compose_config, experiment_names, experiments, new_folder, short_name
+from dlhw.errors import near
+
+TEXTS = st.text(max_size=400)
+SETTINGS = st.text(alphabet="ab=,.[]*C", max_size=6)
 
 
-@given(overrides=st.text(max_size=400))
-def test_a_jobs_folder_has_a_name_that_file_systems_take(overrides: str) -> None:
-    name = short_name(overrides)
-    assert len(name.encode()) <= 200
-    assert "/" not in name
-    if len(overrides.encode()) <= 200 and "/" not in overrides:
-        assert name == overrides
+@given(text=TEXTS | SETTINGS)
+def test_a_jobs_folder_has_a_name_that_every_file_system_takes(text: str) -> None:
+    name = short_name(text)
+    assert len(name) <= 200
+    assert re.fullmatch(r"[a-zA-Z0-9_=,.+-]*", name)
+    assert not name.startswith((".", "-"))
+    assert not name.endswith(".")
+
+
+@given(one=TEXTS | SETTINGS, other=TEXTS | SETTINGS)
+@example("data.root=A", "data.root=a")
+@example("rank=[1]", "rank=(1)")
+def test_what_differs_has_names_that_differ(one: str, other: str) -> None:
+    """Also where capital letters are not told from small ones."""
+    assert (short_name(one).lower() == short_name(other).lower()) == (one == other)
+
+
+@pytest.mark.parametrize("name", ["", "rank=4,seed=0", "experiment=svd_ste,optimizer.lr=1e-3", "svd_ste+lowrank"])
+def test_an_ordinary_name_stays(name: str) -> None:
+    assert short_name(name) == name
 
 
 def test_long_names_that_differ_at_the_end_stay_apart() -> None:
@@ -27,19 +44,13 @@ def test_the_names_of_a_sweep_over_experiments() -> None:
     assert experiment_names(["rank=3", "experiment=svd_ste,svd_finetune"]) == "svd_ste+svd_finetune"
     assert experiment_names(["experiment=svd_ste", "experiment=svd_finetune"]) == "svd_finetune"
     assert experiment_names(["rank=3"]) == "none"
+    assert re.fullmatch(r"glob_svd__-\w{8}", experiment_names(["experiment=glob(svd*)"]))
 
 
 def test_runs_of_the_same_second_have_folders_of_their_own(tmp_path: Path) -> None:
     folders = {new_folder(tmp_path / "svd_ste") for _ in range(5)}
     assert len(folders) == 5
     assert all(folder.is_dir() for folder in folders)
-
-
-def test_a_resumed_run_keeps_its_folder(tmp_path: Path) -> None:
-    (tmp_path / "config.yaml").touch()
-    assert run_dir(str(tmp_path), "elsewhere", ["resume=..."]) == str(tmp_path)
-    with pytest.raises(UserError, match=r"no config\.yaml there"):
-        run_dir(str(tmp_path / "nothing"), "elsewhere", [])
 
 
 def test_every_shipped_experiment_is_listed_with_its_question() -> None:

@@ -1,15 +1,24 @@
 """A run that was killed or interrupted ends with the bits of one that was not."""
 
+import os
 import random
+import shlex
+import shutil
 import signal
+import subprocess
+import sys
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 import torch
 
-from dlhw import checkpoints
+from dlhw import checkpoints, cli
+from dlhw.config import compose_config
+from dlhw.data.images import ImageData
 from tests.conftest import resume_in
-from tests.helpers import KILLABLE, SMALL_SVD, Finished, error_line, learned, same_bits, small
+from tests.helpers import BASELINE, KILLABLE, SMALL_SVD, Finished, learned, same_bits, small
+from tests.kill import kill
 
 MLP = [
     *small("mnist_mlp", num_epochs=4),
@@ -88,13 +97,13 @@ def untimed(metrics: dict[str, float]) -> dict[str, float]:
         ("svd_ste", STE, 33, 3),
         ("mnist_mlp", MLP, 4, 0),
         ("shallow_mlp", SHALLOW, 25, 2),
-        ("lr_drop", DROP, 25, 2),
+        pytest.param("lr_drop", DROP, 25, 2, marks=pytest.mark.slow),
         ("lr_drop", DROP, 35, 3),
         ("face_autoencoder", FACES, 25, 2),
-        ("face_denoising", DENOISING, 25, 2),
+        pytest.param("face_denoising", DENOISING, 25, 2, marks=pytest.mark.slow),
         ("gan_dense", GAN, 50, 2),  # Lightning counts both optimizers' steps
-        ("gan_conv", CONV_GAN, 30, 1),
-        ("patch_lstm_plus", PATCHES, 25, 2),
+        pytest.param("gan_conv", CONV_GAN, 30, 1, marks=pytest.mark.slow),
+        pytest.param("patch_lstm_plus", PATCHES, 25, 2, marks=pytest.mark.slow),
         ("ibm_denoiser", MASKS, 10, 2),
     ],
     ids=[
@@ -150,7 +159,12 @@ def test_killed_twenty_times_at_random_steps(train, run_experiment, outputs: Pat
 
 
 @pytest.mark.parametrize(
-    ("name", "overrides"), [("shallow_mlp", SHALLOW), ("lr_drop", DROP), ("patch_lstm_plus", PATCHES)]
+    ("name", "overrides"),
+    [
+        ("shallow_mlp", SHALLOW),
+        pytest.param("lr_drop", DROP, marks=pytest.mark.slow),
+        pytest.param("patch_lstm_plus", PATCHES, marks=pytest.mark.slow),
+    ],
 )
 def test_killed_after_its_last_epoch(run_experiment, name: str, overrides: list[str]) -> None:
     """Nothing is left but the test: no further epoch is trained."""
@@ -175,6 +189,47 @@ def test_a_new_run_goes_on_from_the_newest_unfinished_one(train, run_experiment,
     assert str(newest) in note
 
 
+class Killed(Exception):
+    pass
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+def test_a_run_that_was_moved_goes_on_to_the_same_bits(
+    run_experiment, tmp_path: Path, outputs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also as a copy beside the old folder, and where something else lies in that place by then.
+
+    The best epoch is before the kill, so its checkpoint has to be found again.
+    """
+
+    def killed(*_: int) -> None:
+        raise Killed
+
+    whole = run_experiment(*DROP)
+    with monkeypatch.context() as patch:
+        patch.setenv("KILL_AT_STEP", "25")
+        patch.setattr("os.kill", killed)
+        with pytest.raises(Killed):
+            run_experiment(*DROP)
+    (folder,) = {*(outputs / "lr_drop").iterdir()} - {whole.folder}
+
+    copy = Path(shutil.copytree(folder, tmp_path / "copy"))
+    before = contents(folder)
+    assert_same(resume_in(copy), whole)
+    assert contents(folder) == before
+
+    moved = Path(shutil.move(folder, tmp_path / "moved"))
+    (folder / "checkpoints").mkdir(parents=True)
+    (folder / "checkpoints" / "best.ckpt").write_text("something else")
+    before = contents(folder)
+    cli.run_job(cli.continued(compose_config([f"resume={moved}", f"paths.outputs={tmp_path / 'elsewhere'}"])), moved)
+    assert_same(Finished(moved), whole)
+    assert contents(folder) == before
+
+
 def test_what_a_resumed_run_had_used_counts(run_experiment) -> None:
     finished = run_experiment(*small("mnist_mlp", num_epochs=2))
     before = finished.results["energy"]
@@ -186,26 +241,69 @@ def test_what_a_resumed_run_had_used_counts(run_experiment) -> None:
     assert after["co2eq_kg"] / after["kwh"] == pytest.approx(before["co2eq_kg"] / before["kwh"])
 
 
-def test_a_finished_run_is_not_resumed(train, run_experiment) -> None:
-    folder = run_experiment(*small("mnist_mlp", num_epochs=1))
-    again = train(f"resume={folder.folder}", script="tests/without_torch.py")
-    assert again.returncode == 1
-    assert f"resume={folder.folder}: this run is finished" in error_line(again.stderr)
+def test_a_finished_run_is_not_resumed(refused, run_experiment, outputs: Path) -> None:
+    folder = run_experiment(*small("mnist_mlp", num_epochs=1)).folder
+    said = refused(f"resume={folder}", f"paths.outputs={outputs}")
+    assert f"resume={folder}: this run is finished" in said
 
 
 @pytest.mark.parametrize("signal_name", ["SIGINT", "SIGTERM"])
-def test_ctrl_c_and_a_polite_kill_say_how_to_go_on(train, run_experiment, outputs: Path, signal_name: str) -> None:
+def test_ctrl_c_and_a_polite_kill_say_how_to_go_on(
+    call, run_experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, signal_name: str
+) -> None:
     overrides = small("mnist_mlp", num_epochs=4)
-    stopped = train(*overrides, *KILLABLE, env={"KILL_AT_STEP": "25", "KILL_SIGNAL": signal_name})
+    outputs = tmp_path / "it's ä, b=c"
+    monkeypatch.setenv("KILL_AT_STEP", "25")
+    monkeypatch.setenv("KILL_SIGNAL", signal_name)
+    stopped = call(*overrides, *KILLABLE, f'paths.outputs="{outputs}"')
     folder = Finished(only_run(outputs, "mnist_mlp"))
-    assert stopped.returncode == 130
-    assert f"python train.py resume={folder.folder}" in stopped.stderr
-    assert "Traceback" not in stopped.stderr
-    assert 1 <= len(folder.rows) < 4
+    command = pasted(stopped)
+    assert len(folder.rows) == 2
 
-    resumed = train(f"resume={folder.folder}")
+    monkeypatch.delenv("KILL_AT_STEP")
+    resumed = call(*command)
     assert resumed.returncode == 0, resumed.stderr
     assert_same(folder, run_experiment(*overrides))
+
+
+PLACES = {
+    "the test": ({"KILL_IN": "test"}, [*small("mnist_mlp", num_epochs=1), *KILLABLE]),
+    "the first validation": ({"KILL_IN": "val"}, [*small("mnist_mlp", num_epochs=1), *KILLABLE]),
+    "its baseline": (
+        {"KILL_AT_STEP": "15"},
+        ["experiment=svd_ste", *SMALL_SVD[:-1], BASELINE.replace("]", f',"{KILLABLE[0]}"]'), "trainer.max_epochs=1"],
+    ),
+    "its data": ({}, small("mnist_mlp", num_epochs=1)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_polite_kill_is_heard_everywhere(call, outputs: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    """Whatever the run is at, it ends, and goes on by the command that it prints."""
+    environment, overrides = PLACES[place]
+    with monkeypatch.context() as patch:
+        for key, value in {**environment, "KILL_SIGNAL": "SIGTERM"}.items():
+            patch.setenv(key, value)
+        if place == "its data":
+            patch.setattr(ImageData, "setup", lambda *_: kill())
+        command = pasted(call(*overrides))
+    (folder,) = (file.parent for file in outputs.glob("*/*/config.yaml") if file.parents[1].name != "baselines")
+    assert not list(outputs.rglob("results.json"))
+    resumed = call(*command)
+    assert resumed.returncode == 0, resumed.stderr
+    assert resumed.stderr == ""
+    assert "though the run had" not in resumed.stdout, "its baseline is where it was"
+    assert (folder / "results.json").is_file()
+
+
+def pasted(stopped: CompletedProcess[str]) -> list[str]:
+    """The arguments of the command with which an interrupted run says that it goes on."""
+    assert stopped.returncode == 130
+    before, _, command = stopped.stderr.partition("; go on with: ")
+    assert before == "interrupted"
+    python, script, *args = shlex.split(command)
+    assert (python, script) == ("python", "train.py")
+    return args
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_does_not(run_experiment) -> None:
@@ -216,11 +314,9 @@ def test_the_same_seed_gives_the_same_bits_and_another_does_not(run_experiment) 
     assert one.results["metrics"] != other.results["metrics"]
 
 
-def test_a_resumed_run_takes_its_own_settings(train, tmp_path: Path) -> None:
+def test_a_resumed_run_takes_its_own_settings(refused, tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text("name: mnist_mlp\n")
-    done = train(f"resume={tmp_path}", "trainer.max_epochs=9", script="tests/without_torch.py")
-    assert done.returncode == 1
-    assert "leave out trainer.max_epochs=9" in error_line(done.stderr)
+    assert "leave out trainer.max_epochs=9" in refused(f"resume={tmp_path}", "trainer.max_epochs=9")
 
 
 def test_a_failure_is_forgotten_when_the_run_is_taken_up_and_finished(run_experiment) -> None:
@@ -230,3 +326,20 @@ def test_a_failure_is_forgotten_when_the_run_is_taken_up_and_finished(run_experi
     resume_in(run.folder)
     assert (run.folder / "results.json").exists()
     assert not (run.folder / "failure.json").exists()
+
+
+@pytest.mark.slow
+def test_a_run_goes_on_and_is_reported_where_the_locale_knows_ascii_alone(
+    train, run_experiment, tmp_path: Path
+) -> None:
+    run = run_experiment(*small("mnist_mlp", num_epochs=1)).folder
+    (run / "results.json").unlink()
+    folder = shutil.move(run, tmp_path / "m\N{LATIN SMALL LETTER U WITH DIAERESIS}ll")
+    ascii_alone = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    resumed = train(f"resume='{folder}'", env=ascii_alone)
+    assert (resumed.returncode, resumed.stderr) == (0, "")
+    report = [sys.executable, "-m", "dlhw.report", str(folder)]
+    done = subprocess.run(report, env={**os.environ, **ascii_alone}, capture_output=True, timeout=300)
+    assert (done.returncode, done.stderr) == (0, b"")
+    log = (folder / "train.log").read_text(encoding="utf-8")
+    assert f"report: {folder / 'report.html'}" in log

@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 from pydantic import PlainValidator, ValidationError
 
 from dlhw.config import quiet_threads
-from dlhw.errors import UserError, near
+from dlhw.errors import UserError, allowed, in_short, near
 from dlhw.explain import explained
+from dlhw.process import INTERRUPTED, printing
 from dlhw.schema import Strict
 
 Settings = TypeVar("Settings", bound=Strict)
@@ -20,12 +21,22 @@ Settings = TypeVar("Settings", bound=Strict)
 
 def main(args: Sequence[str], usage: str, act: Callable[[], None]) -> None:
     """Print the usage where it is asked for, else act; turn every failure into one line on stderr and exit code 1."""
-    quiet_threads()
-    if not args or {"-h", "--help"} & set(args):
-        print(usage)
-        return
+    with printing():
+        quiet_threads()
+        if not args or {"-h", "--help"} & set(args):
+            print(usage)
+        else:
+            act_in_one_line(act)
+
+
+def act_in_one_line(act: Callable[[], None]) -> None:
     try:
         act()
+    except BrokenPipeError:
+        raise
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(INTERRUPTED)
     except Exception as error:
         if os.environ.get("HYDRA_FULL_ERROR") == "1":
             raise
@@ -46,9 +57,9 @@ def parsed(args: Sequence[str], settings: type[Settings], required: dict[str, st
         key, equals, value = arg.partition("=")
         if not equals:
             first = next(iter(required))
-            raise UserError(f"'{arg}' is not key=value; write {first}=... and so on (--help tells the keys)")
+            raise UserError(f"'{in_short(arg)}' is not key=value; write {first}=... and so on (--help tells the keys)")
         if key not in settings.model_fields:
-            raise UserError(f"unknown key '{key}'{near(key, settings.model_fields)}")
+            raise UserError(f"unknown key '{in_short(key)}'{near(key, settings.model_fields)}")
         if key in given:
             raise UserError(f"{key}= is given twice; leave out {key}={given[key]} or {arg}")
         if not value:
@@ -62,8 +73,7 @@ def parsed(args: Sequence[str], settings: type[Settings], required: dict[str, st
         return settings.model_validate(chosen)
     except ValidationError as error:
         detail = error.errors(include_url=False)[0]
-        allowed = detail["msg"].removeprefix("Value error, ")
-        raise UserError(f"{detail['loc'][0]}={detail['input']}: {allowed}") from error
+        raise UserError(f"{detail['loc'][0]}={in_short(detail['input'])}: {allowed(detail['msg'])}") from error
 
 
 def whole_number(low: int, high: int) -> Any:

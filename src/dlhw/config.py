@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -10,9 +11,14 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from dlhw.errors import UserError
+from dlhw.command import override, train_command
+from dlhw.errors import FolderTaken, UserError
+from dlhw.files import refuse_links
+from dlhw.process import helps
 
-LONGEST_NAME = 200  # bytes; file systems allow 255
+RUN_PARTS = ("config.yaml", "results.json", "metrics.csv", "checkpoints")  # a folder with any of them holds a run
+LONGEST_NAME = 200  # file systems allow 255 bytes
+PORTABLE = re.compile(r"([a-z0-9_+][a-z0-9_+=,.-]*)?(?<!\.)")
 CONF = Path(__file__).resolve().parents[2] / "conf"
 
 
@@ -21,7 +27,7 @@ def experiment_names(overrides: Sequence[str]) -> str:
     for group in ("experiment", "hparams_search"):
         chosen = [value.partition("=")[2] for value in overrides if value.startswith(f"{group}=")]
         if chosen:
-            return chosen[-1].replace(",", "+")
+            return short_name(chosen[-1].replace(",", "+"))
     return "none"
 
 
@@ -32,21 +38,15 @@ def search_name(overrides: Sequence[str]) -> str:
     return short_name(",".join([*search[-1:], *others]))
 
 
-def short_name(overrides: str) -> str:
-    """The overrides of a job as its folder's name; where they are too long or hold a path, their start and a hash."""
-    if len(overrides.encode()) <= LONGEST_NAME and "/" not in overrides:
-        return overrides
-    digest = hashlib.sha256(overrides.encode()).hexdigest()[:8]
-    return overrides.replace("/", "_").encode()[: LONGEST_NAME - 10].decode(errors="ignore") + f"-{digest}"
+def short_name(text: str) -> str:
+    """A text, as the overrides of a job, as a folder's name; with a hash where not every file system would take it.
 
-
-def run_dir(resume: str | None, outputs: str, overrides: ListConfig) -> str:
-    """A new run's folder, or the folder of the run that is resumed."""
-    if resume:
-        if not (Path(resume) / "config.yaml").is_file():
-            raise UserError(f"resume={resume}: no config.yaml there; it must be the folder of a started run")
-        return str(resume)
-    return str(new_folder(Path(outputs) / experiment_names(overrides)))
+    Two texts have two names, also where capital letters are not told from small ones.
+    """
+    if len(text) <= LONGEST_NAME and PORTABLE.fullmatch(text):
+        return text
+    digest = hashlib.sha256(os.fsencode(text)).hexdigest()[:8]
+    return re.sub(r"^\W+|[^a-zA-Z0-9=,.+-]", "_", text)[: LONGEST_NAME - 9] + f"-{digest}"
 
 
 def new_folder(parent: Path) -> Path:
@@ -83,26 +83,41 @@ def equal(one: object, other: object) -> bool:
     return one == other
 
 
-# The names that the configs use. Registered at import, since a launcher's worker process has
-# nothing else that would. OmegaConf caches both, run_dir as it makes the folder, experiment_names as all
-# jobs of a sweep belong into the folder that is named after the whole sweep.
-OmegaConf.register_new_resolver("run_dir", run_dir, use_cache=True, replace=True)
+# The names that the configs use. Registered at import, since a launcher's worker process has nothing else that would
 OmegaConf.register_new_resolver("equal", equal, replace=True)
 OmegaConf.register_new_resolver("quotient", quotient, replace=True)
 OmegaConf.register_new_resolver("repeat", repeat, replace=True)
-OmegaConf.register_new_resolver("search_name", search_name, use_cache=True, replace=True)
+OmegaConf.register_new_resolver("search_name", search_name, replace=True)
 OmegaConf.register_new_resolver("short_name", short_name, replace=True)
-OmegaConf.register_new_resolver("experiment_names", experiment_names, use_cache=True, replace=True)
+OmegaConf.register_new_resolver("experiment_names", experiment_names, replace=True)
+
+
+def refuse_taken(folder: Path) -> None:
+    """Refuse a folder that holds a run, for another one: its config and results would no longer belong together.
+
+    Raises:
+        FolderTaken: it does.
+    """
+    if not helps() and any((folder / name).exists() for name in RUN_PARTS):
+        raise FolderTaken(
+            f"{folder} holds a run already; choose another folder, or go on with that run: "
+            f"{train_command(override('resume', folder))}"
+        )
 
 
 def checkpoint_to_resume(cfg: DictConfig, folder: Path) -> Path | None:
     """The checkpoint to go on from, or None for a run from the beginning.
 
     Raises:
-        UserError: the run is finished, or there is no such checkpoint.
+        UserError: the run is finished, there is no such checkpoint, or a new run is to go into another one's folder.
     """
+    if not cfg.resume:
+        refuse_taken(folder)
+    elif Path(cfg.resume).resolve() != folder.resolve():
+        raise UserError(f"resume={cfg.resume}: a run goes on in its own folder, and not in {folder}")
     if cfg.resume:
-        if (folder / "results.json").is_file():
+        refuse_links(folder)
+        if (folder / "results.json").exists():
             raise UserError(f"resume={folder}: this run is finished; its report is {folder / 'report.html'}")
         last = folder / "checkpoints" / "last.ckpt"
         return last if last.is_file() else None
@@ -136,7 +151,7 @@ def experiments() -> dict[str, str]:
     """Every shipped experiment with the question it answers (the first comment line of its file)."""
     listing = {}
     for file in sorted((CONF / "experiment").glob("*.yaml")):
-        comments = [line for line in file.read_text().splitlines() if line.startswith("#")]
+        comments = [line for line in file.read_text(encoding="utf-8").splitlines() if line.startswith("#")]
         question = next((line for line in comments if "@package" not in line), "#")
         if not file.stem.startswith("_"):
             listing[file.stem] = question.lstrip("# ")

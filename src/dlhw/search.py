@@ -7,7 +7,6 @@ Hydra's sweeper does the searching; the jobs' folders tell all that is to be kno
 import importlib.util
 import logging
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -16,14 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, ListConfig, open_dict
 
+from dlhw.command import override, train_command
 from dlhw.errors import NEEDS_OPTUNA, UserError
+from dlhw.metrics.names import higher_is_better
 from dlhw.report.jobs import BEST, Job, read_jobs
-from dlhw.report.text import higher_is_better, is_number
-
-# An option or a setting of Hydra's own: dlhw keeps none in a job's folder, which may come from somebody else
-FOREIGN = re.compile(r"-|[+~]*hydra\b")
+from dlhw.report.text import is_number
+from dlhw.run_folder import overrides_of
 
 
 def prepare(config: DictConfig) -> None:
@@ -91,12 +90,6 @@ def is_done(job: Job) -> bool:
     return job.error is None or (job.folder / "failure.json").is_file()
 
 
-def overrides_of(folder: Path) -> list[str]:
-    file = folder / "overrides.yaml"
-    overrides = [str(override) for override in OmegaConf.load(file)] if file.is_file() else []
-    return [override for override in overrides if not FOREIGN.match(override)]
-
-
 def best_job(folder: Path) -> Job | None:
     """The job with the best value of the metric that the search optimises; None where none has one."""
     jobs = [job for job in read_jobs(folder) if is_number(optimised(job))]
@@ -123,10 +116,11 @@ def retrain_best(folder: Path, env: DictConfig) -> None:
     home = folder / BEST
     if (home / "results.json").is_file() and overrides_of(home) == overrides:
         return
+    if home.is_dir() and not (home / "overrides.yaml").is_file() and any(home.iterdir()):
+        raise UserError(f"{home} holds something else than a run; choose another hydra.sweep.dir")
     shutil.rmtree(home, ignore_errors=True)  # an earlier end of this search, or an interrupted one
-    quoted = str(home).replace("'", r"\'")
-    command = [sys.executable, sys.argv[0], *overrides, f"hydra.run.dir='{quoted}'"]
-    print(f"the best setting, trained once more and tested: {' '.join(overrides)}")
+    command = [sys.executable, sys.argv[0], *overrides, override("hydra.run.dir", home)]
+    print(f"the best setting, trained once more and tested: {train_command(*overrides)}", flush=True)
     done = subprocess.run(command, env={**os.environ, **{str(key): str(value) for key, value in env.items()}})
     if done.returncode:
         raise UserError(f"the best setting could not be trained once more; {home / 'train.log'} may tell why")

@@ -102,16 +102,16 @@ def test_a_job_that_was_stopped_before_it_had_begun_starts_anew(tmp_path: Path) 
     job = Job("a", "run", ["experiment=x"])
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "train.log").touch()
-    assert execute.arguments(job, tmp_path / "run") == ["experiment=x", f"hydra.run.dir='{tmp_path}/run'"]
+    assert execute.arguments(job, tmp_path / "run") == ["experiment=x", f"hydra.run.dir={tmp_path}/run"]
     assert not (tmp_path / "run").exists()
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "config.yaml").touch()
-    assert execute.arguments(job, tmp_path / "run") == [f"resume='{tmp_path}/run'"]
+    assert execute.arguments(job, tmp_path / "run") == [f"resume={tmp_path}/run"]
 
 
 def test_a_search_goes_on_by_the_same_command_and_is_finished_with_its_best_run(tmp_path: Path) -> None:
     job = Job("a", "run", ["hparams_search=x"], is_search=True)
-    assert execute.arguments(job, tmp_path) == ["-m", "hparams_search=x", f"hydra.sweep.dir='{tmp_path}'"]
+    assert execute.arguments(job, tmp_path) == ["-m", "hparams_search=x", f"hydra.sweep.dir={tmp_path}"]
     (tmp_path / "results.json").touch()
     assert not execute.is_finished(job, tmp_path)
     (tmp_path / "best").mkdir()

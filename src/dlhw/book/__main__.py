@@ -75,7 +75,7 @@ def run(plan: Plan, settings: Settings, quick: bool) -> None:
     chosen = list(plan.studies) if settings.only is None else settings.only.split(",")
     for name in chosen:
         if name not in plan.studies:
-            raise UserError(f"only={settings.only}: unknown study '{name}'{near(name, plan.studies)}")
+            raise UserError(f"only={settings.only}: unknown study '{name}'{near(name, plan.studies, 'conf/book.yaml')}")
     jobs = [job for name in chosen for job in jobs_of(name, plan.studies[name], quick)]
     failed = execute.run_jobs(jobs, folder, settings.jobs)
     reports = {name: execute.summarise(folder, name) for name in plan.studies}

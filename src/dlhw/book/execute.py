@@ -18,8 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from dlhw.book.plan import Job
+from dlhw.command import override, train_command
 from dlhw.config import CONF
 from dlhw.files import write_atomically
+from dlhw.process import end_with_parent
 from dlhw.report import sweep_report
 from dlhw.report.places import is_sweep
 
@@ -51,7 +53,7 @@ def run_job(job: Job, folder: Path, threads: int) -> Failed | None:
     """One job by train.py, in a process of its own; None where it is finished, now or before."""
     if is_finished(job, folder):
         return None
-    log.info("%s: python train.py %s", job.study, " ".join(job.overrides))
+    log.info("%s: %s", job.study, train_command(*job.overrides))
     folder.parent.mkdir(parents=True, exist_ok=True)
     log_file = folder.parent / f"{folder.name}.log"
     log_file.touch()
@@ -60,7 +62,7 @@ def run_job(job: Job, folder: Path, threads: int) -> Failed | None:
     exit_code = run(arguments(job, folder), log_file, environment)
     if is_finished(job, folder):  # a search has its best run though some of its trials failed
         return None
-    printed = log_file.read_text(errors="replace").strip().splitlines()
+    printed = log_file.read_text(encoding="utf-8", errors="replace").strip().splitlines()
     return Failed(job, printed[-1] if printed else f"exit code {exit_code}")
 
 
@@ -73,7 +75,8 @@ def forked(args: list[str], log_file: Path, environment: dict[str, str]) -> int:
 
 def train(args: list[str], log_file: Path, environment: dict[str, str]) -> None:
     """What `python train.py` does with these arguments and this environment; all that it prints goes to the file."""
-    with log_file.open("w") as file:
+    end_with_parent()
+    with log_file.open("w", encoding="utf-8") as file:
         os.dup2(file.fileno(), sys.stdout.fileno())
         os.dup2(file.fileno(), sys.stderr.fileno())
     os.environ.clear()
@@ -87,7 +90,7 @@ def train(args: list[str], log_file: Path, environment: dict[str, str]) -> None:
 def search(args: list[str], log_file: Path, environment: dict[str, str]) -> int:
     """The same in an interpreter of its own: a forked one would wait five minutes for a search's idle workers."""
     command = [sys.executable, str(TRAIN), *args]
-    with log_file.open("w") as file:
+    with log_file.open("w", encoding="utf-8") as file:
         return subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, env=environment, check=False).returncode
 
 
@@ -98,16 +101,11 @@ def is_finished(job: Job, folder: Path) -> bool:
 def arguments(job: Job, folder: Path) -> list[str]:
     """What train.py is told: a new run in its folder, or an unfinished one to go on with."""
     if job.is_search:  # its study is kept in the folder: the same command goes on
-        return ["-m", *job.overrides, f"hydra.sweep.dir={quoted(folder)}"]
+        return ["-m", *job.overrides, override("hydra.sweep.dir", folder)]
     if (folder / "config.yaml").is_file():
-        return [f"resume={quoted(folder)}"]
+        return [override("resume", folder)]
     shutil.rmtree(folder, ignore_errors=True)  # it was stopped before it had begun
-    return [*job.overrides, f"hydra.run.dir={quoted(folder)}"]
-
-
-def quoted(folder: Path) -> str:
-    """For Hydra, to which a comma or an equals sign in a value means something."""
-    return "'" + str(folder).replace("'", "\\'") + "'"
+    return [*job.overrides, override("hydra.run.dir", folder)]
 
 
 def summarise(folder: Path, study: str) -> Path | None:
