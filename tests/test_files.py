@@ -1,10 +1,12 @@
 import errno
+import io
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dlhw.files import replacing, write_atomically
+from dlhw.process import printing
 
 
 @given(content=st.one_of(st.binary(), st.text()))
@@ -53,3 +55,11 @@ def test_the_usual_permissions_apply(tmp_path):
     usual = tmp_path / "usual"
     usual.write_text("")
     assert write_atomically(tmp_path / "file", "").stat().st_mode == usual.stat().st_mode
+
+
+def test_any_path_is_printed_where_the_locale_knows_ascii_alone(monkeypatch):
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr("sys.stdout", stream)
+    with printing():
+        print("m\udcfcll, m\xfcll")
+    assert stream.buffer.getvalue() == rb"m\udcfcll, m\xfcll" + b"\n"

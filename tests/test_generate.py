@@ -284,7 +284,9 @@ def test_a_folder_that_is_no_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"a: [", b"\xff\xfe\xfa", b"a: ${b", b"a: 1\na: 2"])
 def test_a_damaged_config(run: Path, content: bytes) -> None:
     (run / "config.yaml").write_bytes(content)
-    assert f"{run / 'config.yaml'} cannot be read; run the experiment again" in refused(f"run={run}")
+    line = refused(f"run={run}")
+    assert f"{run / 'config.yaml'} cannot be read" in line
+    assert "; run the experiment again" in line
 
 
 @pytest.mark.usefixtures("no_torch")

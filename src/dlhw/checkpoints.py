@@ -1,10 +1,9 @@
 """Checkpoints: written whole or not at all, read as plain tensors only, refused with a reason."""
 
 import io
-import json
-import pickle
+import zipfile
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import torch
@@ -13,14 +12,45 @@ from pytorch_lightning.plugins.io import TorchCheckpointIO
 from torch import Tensor, nn
 
 from dlhw.errors import UserError
-from dlhw.files import write_atomically
-from dlhw.run_folder import content_of, own_network
+from dlhw.files import inside, memory, read_json, write_atomically
+from dlhw.run_folder import at, content_of, own_network
+
+PATHS = ("best_model_path", "kth_best_model_path", "last_model_path")  # in the state of Lightning's ModelCheckpoint
+CORRUPT = "the checkpoint {} is corrupt or not one of dlhw's; delete the run it belongs to and run again"
 
 
-class AtomicCheckpointIO(TorchCheckpointIO):
-    """Writes to a temporary name and renames: a full disk or a kill leaves the previous checkpoint as it was."""
+class RunCheckpointIO(TorchCheckpointIO):
+    """Writes, reads and removes the checkpoints of one run, and touches nothing outside their folder.
+
+    It writes to a temporary name and renames: a full disk or a kill leaves the previous checkpoint as it was. Where a
+    checkpoint names others, as ModelCheckpoint's state does by their whole paths, those of the same folder are meant:
+    the folder may have been moved, or be somebody else's, who could name any file to be removed.
+
+    Args:
+        home: the run's `checkpoints/`.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self.home = home.resolve()
+
+    def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = None) -> dict[str, Any]:
+        """A checkpoint's content; of one from elsewhere without what was chosen there."""
+        path = Path(path).resolve()
+        content = load(path)
+        states = content.get("callbacks", {})
+        for key in [key for key, state in states.items() if isinstance(state, dict) and names_files(state)]:
+            if path.parent == self.home:
+                states[key] = relocated(states[key], path, self.home)
+            else:
+                del states[key]
+        return content
+
+    def remove_checkpoint(self, path: Any) -> None:
+        self._refuse_elsewhere(path)
+        Path(path).unlink(missing_ok=True)
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        self._refuse_elsewhere(path)
         buffer = io.BytesIO()
         torch.save(checkpoint, buffer)
         Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -32,6 +62,36 @@ class AtomicCheckpointIO(TorchCheckpointIO):
                 "make room and go on with resume=<the run's folder>"
             ) from error
 
+    def _refuse_elsewhere(self, path: Any) -> None:
+        if not Path(path).resolve().is_relative_to(self.home):
+            raise UserError(f"the checkpoint {path} lies outside {self.home}; a filename must be a file's name")
+
+
+def names_files(state: dict[str, Any]) -> bool:
+    """Whether a callback's state is a ModelCheckpoint's."""
+    return not state.keys().isdisjoint((*PATHS, "best_k_models", "dirpath"))
+
+
+def relocated(state: dict[str, Any], path: Path, home: Path) -> dict[str, Any]:
+    """The state of a ModelCheckpoint whose files lie in another folder now.
+
+    Raises:
+        UserError: it names a file that did not lie in its folder.
+    """
+
+    def own(named: str) -> str:
+        relative = PurePath(named).relative_to(state["dirpath"])
+        if ".." in relative.parts or relative.suffix != ".ckpt":
+            raise ValueError(named)
+        return str(home / relative)
+
+    try:
+        files = {key: state[key] and own(state[key]) for key in PATHS}
+        best = {own(named): score for named, score in state["best_k_models"].items()}
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UserError(f"the checkpoint {path} names files outside its folder; run again instead") from error
+    return {**state, **files, "best_k_models": best, "dirpath": str(home)}
+
 
 def load(path: Path) -> dict[str, Any]:
     """A checkpoint's content, tensors and plain values only.
@@ -39,16 +99,48 @@ def load(path: Path) -> dict[str, Any]:
     Raises:
         UserError: there is no such file, or it is not a whole checkpoint.
     """
+    content = read(path)
+    try:
+        weights = content["state_dict"].items()
+        whole = all(isinstance(name, str) and isinstance(values, Tensor) for name, values in weights)
+    except (AttributeError, KeyError, TypeError):
+        whole = False
+    if not whole:
+        raise UserError(CORRUPT.format(path))
+    return content
+
+
+def read(path: Path) -> Any:
+    """What `torch.save` wrote, tensors and plain values only; of a file that may be anybody's.
+
+    Raises:
+        UserError: there is no such file, or it is damaged.
+    """
     if not path.is_file():
         raise UserError(f"there is no checkpoint {path}")
-    refused = f"the checkpoint {path} is corrupt or not one of dlhw's; delete the run it belongs to and run again"
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, ValueError, KeyError, OSError, pickle.UnpicklingError) as error:
-        raise UserError(refused) from error
-    if not isinstance(content, dict) or "state_dict" not in content:
-        raise UserError(refused)
-    return content
+        check_whole(path)
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # PyTorch raises whatever it trips over in a damaged file
+        raise UserError(CORRUPT.format(path)) from error
+
+
+def check_whole(path: Path) -> None:
+    """Compare each part of a file with its checksum, which PyTorch writes and does not look at.
+
+    Raises:
+        ValueError: a byte of it is another than was written, or it holds more than its size or the memory lets expect.
+        OSError, zipfile.BadZipFile: it cannot be read.
+    """
+    size = path.stat().st_size
+    if size > memory():
+        raise ValueError("larger than the memory")
+    with zipfile.ZipFile(path) as archive:
+        parts = archive.infolist()
+        if any(part.compress_type != zipfile.ZIP_STORED for part in parts) or sum(p.file_size for p in parts) > size:
+            raise ValueError("PyTorch packs nothing")
+        if (damaged := archive.testzip()) is not None:
+            raise ValueError(f"{damaged} is damaged")
 
 
 def check_fits(state: dict[str, Tensor], module: nn.Module, path: Path) -> None:
@@ -92,9 +184,19 @@ def load_to_use(path: Path, net: nn.Module, what: str, prefixes: Sequence[str] =
 
 
 def tested(folder: Path) -> Path:
-    """The checkpoint that a finished run was tested with; its last one where nothing chose."""
-    path = json.loads((folder / "results.json").read_text())["checkpoint"]["path"]
-    return folder / (path or "checkpoints/last.ckpt")
+    """The checkpoint that a finished run was tested with; its last one where nothing chose.
+
+    Raises:
+        UserError: its results cannot be read.
+    """
+    file = folder / "results.json"
+    try:
+        path = at(read_json(file), "checkpoint", "path") or "checkpoints/last.ckpt"
+    except (OSError, ValueError) as error:
+        raise UserError(f"{file} cannot be read ({error}); delete that folder and run again") from error
+    if (checkpoint := inside(folder, str(path))) is None:
+        raise UserError(f"{file}: there is no checkpoint {path} in that folder; delete it and run again")
+    return checkpoint
 
 
 def trained_net(folder: Path) -> nn.Module:

@@ -50,7 +50,7 @@ class Page(HTMLParser):
 
 def read_page(path: Path) -> Page:
     page = Page()
-    page.feed(path.read_text())
+    page.feed(path.read_text(encoding="utf-8"))
     page.close()
     assert page.unclosed == []
     return page

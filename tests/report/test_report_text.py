@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dlhw.metrics.names import higher_is_better
 from dlhw.report import text
 
 
@@ -65,5 +66,5 @@ def test_names():
     fractions = ("test/acc", "start/test_acc", "accuracy", "ranking/average_precision", "test/small_cnn_recall")
     assert all(map(text.is_fraction, fractions))
     assert not any(map(text.is_fraction, ("test/loss", "pace", "precision/loss", "val/small_cnn_frechet", "")))
-    assert all(map(text.higher_is_better, ("test/acc", "si_snr", "test/precision")))
-    assert not any(map(text.higher_is_better, ("test/loss", "test/mse", "error", "val/small_cnn_frechet")))
+    assert all(map(higher_is_better, ("test/acc", "si_snr", "test/precision")))
+    assert not any(map(higher_is_better, ("test/loss", "test/mse", "error", "val/small_cnn_frechet")))

@@ -227,7 +227,7 @@ def first_few(unusable: Mapping[str, str], num: int = 3) -> str:
 
 def read_npz(path: Path, crop: bool) -> Faces:
     with npz.attempt(partial(path.open, "rb"), "the file") as stream:  # numpy leaves a damaged file open
-        archive = npz.attempt(partial(np.lib.npyio.NpzFile, stream, allow_pickle=False), "the file")
+        archive = npz.opened(stream)
         name, pixels = find_images(archive)
         people = find_people(archive, len(pixels))
     check_enough(len(pixels), {})

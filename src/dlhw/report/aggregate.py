@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dlhw.metrics.names import higher_is_better
 from dlhw.report.jobs import Job, Value, read_best, read_jobs, swept_keys
 from dlhw.report.run import dataset_name
-from dlhw.report.text import higher_is_better, is_number
+from dlhw.report.text import is_number
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,7 @@ def unreadable_entry(folder: Path, error: Exception) -> Entry:
 def status_of(run: Job) -> str:
     if run.error is None:
         return FINISHED
-    if (run.folder / "results.json").is_file():
+    if (run.folder / "results.json").exists():
         return UNREADABLE
     return FAILED if (run.folder / "failure.json").is_file() else UNFINISHED
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from dlhw.figures import metric_by_epoch
+from dlhw.metrics.names import higher_is_better
 from dlhw.report import text
 from dlhw.report.aggregate import Sweep, summarise
 from dlhw.report.chart import Chart, describe, mean_over
@@ -19,7 +20,7 @@ def history_charts(sweep: Sweep) -> list[Chart]:
     A point is the mean over the seeds for which the metric was measured in that epoch.
     """
     epochs = {
-        describe(config) or "all jobs": [read_epochs(job.folder / "metrics.csv") for job in jobs]
+        describe(config) or "all jobs": [read_epochs(job.folder) for job in jobs]
         for config, jobs in sweep.configurations
     }
     charts = []
@@ -46,7 +47,7 @@ def _chart(sweep: Sweep, metric: str, lines: Mapping[str, Sequence[History]]) ->
         ylabel=f"{name} (%)" if in_percent else name,
         title=title,
         data_name=sweep.data_name,
-        log=not text.higher_is_better(metric) and _spans_much([y for points in series.values() for _, y, _ in points]),
+        log=not higher_is_better(metric) and _spans_much([y for points in series.values() for _, y, _ in points]),
     )
     caption = f"On {sweep.data_name}, {mean_over(map(len, filter(None, lines.values())))}."
     return Chart(f"history_{re.sub('[^A-Za-z0-9]+', '_', metric)}", title, caption, figure)

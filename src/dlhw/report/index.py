@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from dlhw.errors import UserError
+from dlhw.process import printing
 from dlhw.report import text
 from dlhw.report.entry import Entry, run_entry, unreadable_entry
 from dlhw.report.orders import find_orders
@@ -105,4 +106,5 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with printing():
+        sys.exit(main())

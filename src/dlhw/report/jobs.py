@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-
+from dlhw.errors import UserError
 from dlhw.report.run import failure, read_results
 from dlhw.report.text import is_number
+from dlhw.run_folder import overrides_of
 
 Value = int | float | str | None
 BEST = "best"  # the folder, in a search's, of the run that trains the best setting once more and tests it
@@ -91,17 +91,11 @@ def read_best(folder: Path) -> Job | None:
 
 def read_job(path: Path, sweep: Path) -> Job:
     """What the folder `path` tells, named by its place below `sweep`; a run that has no results has an error."""
-    name, overrides = path.relative_to(sweep).as_posix(), _overrides(path)
+    name, overrides = path.relative_to(sweep).as_posix(), {}
     try:
+        overrides = dict(map(parse_override, overrides_of(path)))
         return Job(path, name, overrides, read_results(path), None)
     except FileNotFoundError:
         return Job(path, name, overrides, {}, failure(path))
-    except ValueError as unreadable:
+    except (ValueError, UserError) as unreadable:
         return Job(path, name, overrides, {}, str(unreadable))
-
-
-def _overrides(path: Path) -> dict[str, Value]:
-    for file in (path / "overrides.yaml", path / ".hydra" / "overrides.yaml"):
-        if file.is_file():
-            return dict(parse_override(str(override)) for override in OmegaConf.load(file))
-    return {}

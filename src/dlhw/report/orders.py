@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dlhw.metrics.names import higher_is_better
 from dlhw.report import text
 from dlhw.report.entry import Entry
 
@@ -37,6 +38,6 @@ def find_orders(entries: Sequence[Entry]) -> list[Order]:
 def _order(metric: str, keys: Sequence[float | None]) -> Order:
     """The best first."""
     label = text.capitalised(text.metric_label(metric))
-    if text.higher_is_better(metric):
+    if higher_is_better(metric):
         return Order(label, "highest first", "lowest first", True, keys)
     return Order(label, "lowest first", "highest first", False, keys)

@@ -9,8 +9,10 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader
 
-from dlhw.files import write_atomically
+from dlhw.files import inside, write_atomically
 from dlhw.report.text import is_number, number, percent
+
+LARGEST = 64 * 2**20  # bytes of a figure or a sound
 
 
 @dataclass(frozen=True)
@@ -116,8 +118,7 @@ def plain_table(
 
 def picture(folder: Path, file: str, title: str, caption: str) -> Picture:
     """Reads a PNG or GIF below `folder` into the page, as base64."""
-    path = folder / file
-    data = path.read_bytes() if path.is_file() else b""
+    data = content_of(folder, file)
     for kind in FORMATS:
         if kind.whole(data):
             width, height = kind.size.unpack_from(data, kind.size_at)
@@ -132,10 +133,15 @@ def sound(folder: Path, title: str, versions: Iterable[Mapping[str, str]]) -> So
 
 
 def version(folder: Path, label: str, file: str) -> Version:
-    path = folder / file
-    data = path.read_bytes() if path.is_file() else b""
+    data = content_of(folder, file)
     whole = data[:4] == b"RIFF" and data[8:12] == b"WAVE" and int.from_bytes(data[4:8], "little") == len(data) - 8
     return Version(label, file, f"data:audio/wav;base64,{base64.b64encode(data).decode()}" if whole else None)
+
+
+def content_of(folder: Path, file: str) -> bytes:
+    """A file below `folder`; nothing where there is none, it lies elsewhere, or is too large for a page."""
+    path = inside(folder, file)
+    return path.read_bytes() if path is not None and path.stat().st_size <= LARGEST else b""
 
 
 def write_page(path: Path, template: str, **content: Any) -> Path:

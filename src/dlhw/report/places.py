@@ -7,19 +7,33 @@ from pathlib import Path
 RUN, SWEEP, BASELINE = "run", "sweep", "baseline"
 RUN_MARKS = ("results.json", "failure.json", "config.yaml", "overrides.yaml", ".hydra")
 SWEEP_MARKS = ("sweep.json", "multirun.yaml", "study.db")
+LEVELS = 20  # of folders that are looked through
 STAMP = re.compile(r"(\d{4}-\d\d-\d\d)_(\d\d)-(\d\d)-\d\d")
 
 
-def below(folder: Path, wanted: Callable[[Path], bool]) -> Iterator[Path]:
-    """The wanted folders below `folder`, but for those inside of others; hidden ones and circles are passed by."""
+def below(folder: Path, wanted: Callable[[Path], bool], links: bool = True, levels: int = LEVELS) -> Iterator[Path]:
+    """The wanted folders below `folder`, but for those inside of others; hidden ones and circles are passed by, and
+    what nobody may read. Links are followed where `links`, and no others beyond them.
+    """
+    if levels == 0:
+        return
     here = folder.resolve()
-    for child in sorted(folder.iterdir()):
-        if child.name.startswith(".") or not child.is_dir() or child.resolve() in (here, *here.parents):
+    for child in children(folder):
+        linked = child.is_symlink()
+        if child.name.startswith(".") or (linked and not links) or child.resolve() in (here, *here.parents):
             continue
         if wanted(child):
             yield child
         else:
-            yield from below(child, wanted)
+            yield from below(child, wanted, links and not linked, levels - 1)
+
+
+def children(folder: Path) -> list[Path]:
+    """The folders in a folder."""
+    try:
+        return sorted(child for child in folder.iterdir() if child.is_dir())
+    except OSError:
+        return []
 
 
 def is_run(folder: Path) -> bool:

@@ -1,12 +1,17 @@
 """One run's folder -> report.html."""
 
 import csv
-import json
+import io
 from pathlib import Path
 from typing import Any
 
+from dlhw.files import inside, read_json, read_text
 from dlhw.report import text
 from dlhw.report.page import Fact, Picture, Table, picture, plain_table, sound, write_page
+
+SECTIONS = ("dataset", "metrics", "parameters", "sweep")
+MOST_TEXT = 4 * 2**20  # bytes of a text or a table that a report shows; the longest have some 200,000
+MOST_EMBEDDED = 256 * 2**20  # of figures and sounds
 
 
 def run_report(folder: Path | str) -> Path:
@@ -17,6 +22,7 @@ def run_report(folder: Path | str) -> Path:
     """
     folder = Path(folder)
     results = read_results(folder)
+    refuse_too_much(folder, results)
     return write_page(
         folder / "report.html",
         "run.html",
@@ -30,34 +36,50 @@ def run_report(folder: Path | str) -> Path:
             plain_table(t["title"], t["columns"], t["rows"], t.get("note", ""), t.get("percent", ()))
             for t in results.get("tables", [])
         ],
-        details=[table for table in (_layers(results), _metrics(results), _epochs(folder / "metrics.csv")) if table],
+        details=[table for table in (_layers(results), _metrics(results), _epochs(folder)) if table],
         energy=_energy(results.get("energy") or {}),
-        overrides=_text_of(folder / "overrides.yaml"),
-        config=_text_of(folder / "config.yaml"),
+        overrides=_text_of(folder, "overrides.yaml"),
+        config=_text_of(folder, "config.yaml"),
         wall_time=text.duration(results.get("wall_seconds")),
     )
 
 
 def read_results(folder: Path) -> dict[str, Any]:
     """The content of results.json. Raises FileNotFoundError with the reason why the run failed, if known."""
-    path = folder / "results.json"
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist: {failure(folder)}")
+    path = inside(folder, "results.json")
+    if path is None:
+        raise FileNotFoundError(f"{folder / 'results.json'} does not exist: {failure(folder)}")
     try:
-        results = json.loads(path.read_text(encoding="utf-8"))
+        results = read_json(path)
     except ValueError as error:
         raise ValueError(f"{path} is no valid JSON: {error}") from error
     if not isinstance(results, dict) or "experiment" not in results:
         raise ValueError(f"{path} is no record of a run: it has no key 'experiment'")
+    for name in SECTIONS:
+        if not isinstance(results.get(name) or {}, dict):  # older records have nothing there
+            raise ValueError(f"{path} is no record of a run: its {name} is no section")
     return results
 
 
-def read_epochs(path: Path) -> list[dict[str, float | str | None]]:
-    """The rows of a metrics.csv, None in their empty cells; none where there is no such file."""
-    if not path.is_file():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        header, *lines = list(csv.reader(file)) or [[]]
+def refuse_too_much(folder: Path, results: dict[str, Any]) -> None:
+    """A record may name figures and sounds again and again, each time to be put into the page."""
+    versions = [version for each in results.get("sounds", []) for version in each["versions"]]
+    paths = [inside(folder, each["file"]) for each in [*results.get("figures", []), *versions]]
+    if sum(path.stat().st_size for path in paths if path is not None) > MOST_EMBEDDED:
+        raise ValueError(
+            f"{folder}: its figures and sounds take more than {MOST_EMBEDDED:,} bytes, too much for a page"
+        )
+
+
+def read_epochs(folder: Path) -> list[dict[str, float | str | None]]:
+    """The rows of a run's metrics.csv, None in their empty cells; none where there is no such file.
+
+    Raises ValueError where it cannot be read.
+    """
+    try:
+        header, *lines = list(csv.reader(io.StringIO(_text_of(folder, "metrics.csv"), newline=""))) or [[]]
+    except csv.Error as error:
+        raise ValueError(f"{folder / 'metrics.csv'} is no table: {error}") from error
     return [dict(zip(header, map(_value, line), strict=True)) for line in lines if len(line) == len(header)]
 
 
@@ -82,11 +104,11 @@ def shown(name: str, value: Any) -> str:
 
 def failure(folder: Path) -> str:
     """Why the run in `folder` has no results, in one line."""
-    path = folder / "failure.json"
-    if not path.is_file():
+    path = inside(folder, "failure.json")
+    if path is None:
         return "the run did not finish"
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = read_json(path)
         return f"{record['type']}: {record['error']}"
     except (ValueError, KeyError, TypeError):
         return "the run failed, and its failure.json cannot be read"
@@ -130,9 +152,9 @@ def _layers(results: dict[str, Any]) -> Table | None:
     return plain_table("Parameters by layer", ["layer", "kind", "parameters"], layers) if layers else None
 
 
-def _epochs(path: Path) -> Table | None:
+def _epochs(folder: Path) -> Table | None:
     """metrics.csv, without the columns that hold nothing."""
-    epochs = read_epochs(path)
+    epochs = read_epochs(folder)
     names = dict.fromkeys(name for epoch in epochs for name in epoch)
     columns = [name for name in names if any(epoch[name] is not None for epoch in epochs)]
     rows = [[epoch[column] for column in columns] for epoch in epochs]
@@ -159,5 +181,9 @@ def _energy(energy: dict[str, Any]) -> str:
     return f"{shown}. {method}."
 
 
-def _text_of(path: Path) -> str:
-    return path.read_text(encoding="utf-8") if path.is_file() else ""
+def _text_of(folder: Path, name: str) -> str:
+    path = inside(folder, name)
+    try:
+        return "" if path is None else read_text(path, MOST_TEXT)
+    except ValueError as error:
+        raise ValueError(f"{path} cannot be shown: {error}") from error

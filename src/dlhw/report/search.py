@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from dlhw.figures import importances, metric_by_setting
+from dlhw.metrics.names import higher_is_better
 from dlhw.report import text
 from dlhw.report.aggregate import Sweep
 from dlhw.report.chart import Chart
@@ -77,7 +78,7 @@ def _against_each(sweep: Sweep, settings: dict[str, list[Value]], values: np.nda
     in_percent = text.is_fraction(metric)
     name = text.metric_label(metric)
     title = f"{text.capitalised(name)} against each hyper-parameter"
-    best = int(values.argmax() if text.higher_is_better(metric) else values.argmin())
+    best = int(values.argmax() if higher_is_better(metric) else values.argmin())
     figure = metric_by_setting(
         settings,
         (100 * values if in_percent else values).tolist(),

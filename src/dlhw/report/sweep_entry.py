@@ -1,10 +1,10 @@
 """A sweep as an entry of the index: its jobs counted, the best configuration for all."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from dlhw.files import inside, read_json
 from dlhw.report import text
 from dlhw.report.chart import describe
 from dlhw.report.entry import (
@@ -27,7 +27,7 @@ from dlhw.report.run import dataset_name, shown
 
 def sweep_entry(folder: Path) -> Entry:
     """The entry of a sweep or search; one without sweep.json has not ended. What a damaged record makes is raised."""
-    jobs = [read_job(path, folder) for path in below(folder, is_run) if path != folder / BEST]
+    jobs = [read_job(path, folder) for path in below(folder, is_run, links=False) if path != folder / BEST]
     done = [job for job in jobs if job.error is None]
     summary = _summary(folder)
     failed = [job for job in jobs if job.error is not None and (summary or status_of(job) != UNFINISHED)]
@@ -49,8 +49,8 @@ def sweep_entry(folder: Path) -> Entry:
 
 
 def _summary(folder: Path) -> dict[str, Any]:
-    path = folder / "sweep.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    path = inside(folder, "sweep.json")
+    return read_json(path) if path is not None else {}
 
 
 def _details(
@@ -89,6 +89,6 @@ def _figure(folder: Path, summary: dict[str, Any]) -> Figure | None:
     """The figure of the first metric that one was drawn of."""
     for name in summary.get("metrics", []):
         file = f"figures/sweep_{text.quantity(name)}.png"
-        if (folder / file).is_file():
+        if inside(folder, file):
             return Figure(file, f"{text.capitalised(text.metric_label(name))} of the sweep's jobs")
     return None

@@ -1,6 +1,7 @@
 """Numbers and names as a reader sees them."""
 
 import math
+import sys
 from typing import Any, TypeGuard
 
 MISSING = "–"
@@ -25,7 +26,8 @@ WORDS = {
 
 def is_number(value: Any) -> TypeGuard[float]:
     """Whether `value` is a finite number. None and NaN are "not measured"; True is no number."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and abs(value) <= sys.float_info.max  # an int may be larger
 
 
 def number(value: Any) -> str:
@@ -85,10 +87,6 @@ def metric_label(name: str) -> str:
 def is_fraction(name: str) -> bool:
     """Whether a metric is a fraction to be shown in per cent: an accuracy, a share of wins or of what was found."""
     return quantity(name) in ("acc", "accuracy", "wins", "precision", "recall")
-
-
-def higher_is_better(name: str) -> bool:
-    return not name.endswith(("loss", "mse", "error", "frechet"))
 
 
 def quantity(name: str) -> str:
