@@ -3,6 +3,7 @@
 import csv
 import json
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -45,12 +46,19 @@ SMALL_SVD = [
     "rank=8",
     BASELINE,
 ]
+STUDIES = ("restoration", "pca_comparison", "latent_space", "confusion")  # of a finished network, for its own report
 KILLABLE = ["+callbacks.kill._target_=tests.kill.KillAtStep"]
+
+
+@cache
+def shipped(experiment: str) -> DictConfig:
+    """An experiment's config as it is shipped; not to be changed."""
+    return compose_config([f"experiment={experiment}"])
 
 
 def small(experiment: str, num_epochs: int = 2) -> list[str]:
     """Overrides that make an experiment run in seconds: embedded data, a narrow network, few epochs."""
-    cfg = compose_config([f"experiment={experiment}"])
+    cfg = shipped(experiment)
     overrides = [f"experiment={experiment}", *EMBEDDED.get(cfg.data.dataset, DIGITS)]
     hidden = cfg.model.net.get("hidden", [])
     if hidden and max(hidden) > 100:
@@ -73,7 +81,7 @@ def small(experiment: str, num_epochs: int = 2) -> list[str]:
     if cfg.callbacks.get("denoising_report"):
         overrides += ["callbacks.denoising_report.snrs=[5.0]", "callbacks.denoising_report.num_at_each=2"]
     if "corruption" in cfg:
-        overrides += ["corruption=[0.5,0.9]", "data.test_share=0.05"]  # two people, restored in many ways
+        overrides += ["corruption=[0.5,0.9]", "data.test_share=0.025"]  # one person, restored in many ways
     if "rank" in cfg:
         overrides.append("rank=8")
     if "ranks" in cfg:
@@ -97,6 +105,7 @@ def small_references(cfg: DictConfig) -> str:
         chosen = [override for override in reference.get("overrides", []) if not override.startswith("latent=")]
         overrides = [*chosen, *small(reference.experiment)[1:], "++references=[]"]
         own = [override for override in overrides if not override.startswith(("data", "references="))]
+        own += [f"callbacks.{name}=null" for name in STUDIES if shipped(reference.experiment).callbacks.get(name)]
         small_ones.append(f"{{experiment:{reference.experiment},overrides:{json.dumps(own)}}}")
     return f"references=[{','.join(small_ones)}]"
 
@@ -109,7 +118,7 @@ class Finished:
 
     @property
     def results(self) -> dict[str, Any]:
-        return json.loads((self.folder / "results.json").read_text())
+        return json.loads((self.folder / "results.json").read_text(encoding="utf-8"))
 
     @property
     def config(self) -> Any:
@@ -117,7 +126,7 @@ class Finished:
 
     @property
     def rows(self) -> list[dict[str, str]]:
-        with (self.folder / "metrics.csv").open(newline="") as file:
+        with (self.folder / "metrics.csv").open(newline="", encoding="utf-8") as file:
             return list(csv.DictReader(file))
 
     def weights(self, name: str = "last") -> dict[str, Tensor]:

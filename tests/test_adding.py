@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.command import refusal
 from tests.helpers import ROOT
 
 PAGE = ROOT / "docs" / "adding-an-experiment.md"
@@ -53,7 +54,5 @@ def test_the_example_trains(lab: Path) -> None:
 
 
 def test_its_classes_must_be_trusted(lab: Path) -> None:
-    done = train(lab, "experiment=rings")
-    assert done.returncode == 1
-    assert "DLHW_TRUST_TARGETS" in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
+    line = refusal("--config-dir", str(lab / "mylab" / "conf"), "experiment=rings", folder=lab)
+    assert "DLHW_TRUST_TARGETS" in line

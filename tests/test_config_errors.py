@@ -1,14 +1,27 @@
 """What wrong input gets: one line, a non-zero exit code, nothing half-written, and before torch is imported."""
 
+import re
+import shlex
+import sys
+from importlib.util import find_spec
 from pathlib import Path
 
+import hypothesis
 import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException, InstantiationException
+from hypothesis import strategies as st
+from omegaconf import OmegaConf
 
-from dlhw.config import experiments
+from dlhw.config import compose_config, experiments
+from dlhw.errors import UserError
+from dlhw.explain import explained, flat_keys, is_readable, unreadable
+from dlhw.schema import validate
 from tests.helpers import error_line
 
 FACES = ("experiment=face_autoencoder", "data=synthetic_faces")
 DENOISING = ("experiment=face_denoising", "data=synthetic_faces")
+MLP = ("experiment=mnist_mlp", "data=digits")
 STE = ("experiment=svd_ste", "data=digits")
 GAN = ("experiment=gan_dense", "data=digits")
 PATCHES = ("experiment=patch_lstm", "data=digits")
@@ -49,16 +62,51 @@ WRONG: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("callbacks.checkpoint.monitor=val/loss", "no validation part"),
     ),
     "unknown experiment": (("experiment=svd_sta",), ("unknown experiment 'svd_sta'", "did you mean svd_ste")),
-    "strange experiment": (("experiment=qqqq",), ("unknown experiment 'qqqq'", *experiments())),
-    "unknown experiment in a sweep": (
-        ("-m", "experiment=mnist_mlp,mnist_mpl", "data=digits"),
-        ("unknown experiment 'mnist_mpl'", "did you mean mnist_mlp"),
+    "strange experiment": (("experiment=qqqq",), ("unknown experiment 'qqqq'", "`python train.py` tells")),
+    "keys that are nowhere near": ((*MLP, "qqqq=3"), ("unknown key 'qqqq'; `python train.py", "--cfg job`")),
+    "a key by its last name": ((*MLP, "epochs=3"), ("unknown key 'epochs'; did you mean trainer.max_epochs?",)),
+    "a group mistyped": ((*MLP, "experimnt=svd_ste"), ("unknown key 'experimnt'; did you mean experiment?",)),
+    "a launcher mistyped": ((*MLP, "hydra/launchr=joblib"), ("did you mean hydra/launcher?",)),
+    "unknown callback": ((*MLP, "callbacks.chekpoint.mode=max"), ("did you mean callbacks.checkpoint?",)),
+    "strange callback": ((*MLP, "callbacks.x.y=3"), ("unknown key 'callbacks.x'; callbacks has: checkpoint, ",)),
+    "a callback that is a number": ((*MLP, "callbacks.checkpoint=3"), ("callbacks.checkpoint=3: must be a section",)),
+    "a callback that calls nothing": ((*MLP, "+callbacks.mine.x=3"), ("callbacks.mine={'x': 3}: must have a _target",)),
+    "options too many to list": ((*MLP, "callbacks=foo"), ("unknown callbacks 'foo'; `python train.py --help`",)),
+    "no option": ((*MLP, "optimizer=null"), ("optimizer=null: must be the name of an option", "adam, adamw, sgd")),
+    "an option without what its values come from": (
+        (*MLP, "augment=by_capacity"),
+        ("data.augment.degrees: is taken from compression",),
     ),
-    "key of the experiments that are swept": (
-        ("-m", "experiment=svd_ste,svd_finetune", "data=digits", "rank=3"),
-        ("unknown key 'rank'", "write ++rank="),
+    "deleted setting": ((*MLP, "~optimizer.lr"), ("optimizer.lr is missing",)),
+    "deleted group": ((*MLP, "~optimizer"), ("optimizer._target_ is missing",)),
+    "deleted nothing": ((*MLP, "~nope"), ("unknown key 'nope'",)),
+    "a value left to others": ((*MLP, "seed=???"), ("seed:", "Missing mandatory value")),
+    "an empty value": ((*STE, "rank="), ("rank=:", WHOLE)),
+    "null for a number": ((*STE, "seed=null"), ("seed=null: must be a whole number",)),
+    "a seed with an exponent": ((*STE, "seed=1e3"), ("seed=1000.0: must be a whole number",)),
+    "a list for a number": ((*MLP, "optimizer.lr=[1,2]"), ("optimizer.lr=[1, 2]: must be a number",)),
+    "a number for a list": ((*MLP, "model.net.hidden=100"), ("model.net.hidden=100: must be a list, such as [1,2]",)),
+    "words for a section": ((*MLP, "model.net=mlp"), ("model.net=mlp: must be a section of keys",)),
+    "unknown baseline": (
+        ("experiment=svd_finetune", "data=digits", "baseline.experiment=svd_bseline"),
+        ("baseline.experiment=svd_bseline:", "did you mean svd_baseline"),
     ),
-    "no experiment": (("data=digits",), ("no experiment chosen", "python train.py")),
+    "a setting that no baseline has": (
+        ("experiment=svd_finetune", "data=digits", "baseline.overrides=['trainer.max_epoch=1']"),
+        ("baseline.overrides=", "unknown key 'trainer.max_epoch'; did you mean trainer.max_epochs?"),
+    ),
+    "a list without -m": ((*STE, "rank=3,4"), ("rank=3,4:", "python train.py -m ... rank=3,4", "rank=[3,4]")),
+    "a range without -m": ((*STE, "seed=range(3)"), ("seed=range(3):", "python train.py -m")),
+    "overrides without quotes": (
+        ("experiment=svd_finetune", "baseline.overrides=[trainer.max_epochs=1]"),
+        ("cannot be read; write 'baseline.overrides=[\"trainer.max_epochs=1\"]'",),
+    ),
+    "a path with an umlaut": (
+        (*MLP, "paths.baselines=/tmp/ä"),
+        ("paths.baselines=/tmp/ä cannot be read; write 'paths.baselines=\"/tmp/ä\"'",),
+    ),
+    "spaces around the =": (("experiment", "=", "mnist_mlp"), ("'experiment' is not key=value; write experiment=",)),
+    "an experiment without its group": (("mnist_mlp",), ("not key=value; did you mean experiment=mnist_mlp?",)),
     "unknown key": ((*STE, "rnak=3"), ("unknown key 'rnak'", "did you mean rank")),
     "unknown key in a group": ((*STE, "optimizer.lrr=1"), ("unknown key 'optimizer.lrr'", "optimizer.lr")),
     "added key": ((*STE, "+rnak=3"), ("unknown key rnak", "did you mean rank")),
@@ -67,11 +115,16 @@ WRONG: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "negative rank": ((*STE, "rank=-3"), ("rank=-3:", WHOLE)),
     "rank in words": ((*STE, "rank=abc"), ("rank=abc:", WHOLE)),
     "rank with a fraction": ((*STE, "rank=1.5"), ("rank=1.5:", WHOLE)),
-    "rank as a truth": ((*STE, "rank=true"), ("rank=True:", WHOLE)),
+    "rank as a truth": ((*STE, "rank=true"), ("rank=true:", WHOLE)),
     "rank above all layers": ((*STE, "rank=2000"), ("rank=2000: larger than every layer", "1 to 1024, or full")),
     "one of the ranks": (
         ("experiment=svd_truncate", "data=digits", "ranks=[10,0]"),
         ("ranks.1=0:", WHOLE),
+    ),
+    "no rank": (("experiment=svd_truncate", "data=digits", "ranks=[]"), ("ranks=[]: must have at least 1 item",)),
+    "no widths": (
+        ("experiment=face_inpainting", "data=synthetic_faces", "model.net.widths=[]"),
+        ("model.net.widths=[]: must have at least 1 item",),
     ),
     "negative compression": (
         ("experiment=lowrank", "data=digits", "compression=-2"),
@@ -87,6 +140,69 @@ WRONG: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "negative rate": ((*STE, "optimizer.lr=-1"), ("optimizer.lr=-1:", "greater than 0")),
     "zero rate": ((*STE, "optimizer.lr=0"), ("optimizer.lr=0:", "greater than 0")),
+    "a metric that is not measured": (
+        (*MLP, "callbacks.checkpoint.monitor=val/nope"),
+        ("callbacks.checkpoint.monitor=val/nope: is not measured after each epoch; did you mean val/loss or val/acc?",),
+    ),
+    "stopping by what is not measured": (
+        (*PATCHES, "callbacks.early_stopping.monitor=val/msee"),
+        ("callbacks.early_stopping.monitor=val/msee: is not measured", "did you mean val/mse"),
+    ),
+    "choosing by what is measured now and then": (
+        (*GAN, "++callbacks.checkpoint._target_=pytorch_lightning.callbacks.ModelCheckpoint",
+         "++callbacks.checkpoint.monitor=val/small_cnn_frechet"),
+        ("callbacks.checkpoint.monitor=val/small_cnn_frechet: is not measured after each epoch",),
+    ),
+    "the worst epoch": (
+        (*MLP, "callbacks.checkpoint.monitor=val/loss"),
+        ("callbacks.checkpoint.mode=max: must be min, to choose the best val/loss",),
+    ),
+    "an end that no metric has": (
+        (*PATCHES, "callbacks.early_stopping.mode=minn"),
+        ("callbacks.early_stopping.mode=minn: must be min, to choose the best val/mse",),
+    ),
+    "optimising what is not measured": (
+        (*MLP, "optimized_metric=val/accc"),
+        ("optimized_metric=val/accc: is not measured; did you mean val/acc",),
+    ),
+    "optimising a word": ((*MLP, "optimized_metric=nope"), ("optimized_metric=nope: is not measured; known: ",)),
+    "a sweep of what is not measured": (
+        (*SPEECH, "sweep.y=[test/stoii]"),
+        ("sweep.y=test/stoii: is not measured; did you mean test/stoi",),
+    ),
+    "a history of what is not measured": (
+        (*MLP, "sweep.history=[train/losss]"),
+        ("sweep.history=train/losss: is not measured; did you mean train/loss",),
+    ),
+    "unknown precision": ((*MLP, "trainer.precision=banana"), ("trainer.precision=banana: is not known; known: 16, ",)),
+    "unknown accelerator": ((*MLP, "trainer.accelerator=gpuu"), ("trainer.accelerator=gpuu:", "did you mean gpu")),
+    "no device": ((*MLP, "trainer.devices=0"), ("trainer.devices=0: must be a number of devices, auto, or a list",)),
+    "unknown strategy": ((*MLP, "trainer.strategy=dp"), ("trainer.strategy=dp: is not known; did you mean ddp?",)),
+    "a time in words": ((*MLP, "+trainer.max_time=3h"), ("trainer.max_time=3h: must be days:hours:minutes:seconds",)),
+    "more batches than all": (
+        (*MLP, "trainer.limit_train_batches=1.5"),
+        ("trainer.limit_train_batches=1.5: must be a number of batches, such as 10, or the share",),
+    ),
+    "fewer batches than none": ((*MLP, "trainer.limit_test_batches=-1"), ("limit_test_batches=-1: must be a number",)),
+    "no batches for ever": ((*MLP, "trainer.overfit_batches=null"), ("trainer.overfit_batches=null: must be a",)),
+    "validation at no time": ((*MLP, "+trainer.val_check_interval=0"), ("trainer.val_check_interval=0: must be a",)),
+    "epochs that nobody judges": ((*MLP, "+trainer.check_val_every_n_epoch=2"), ("every_n_epoch=2: must be 1",)),
+    "no batch a step": ((*MLP, "+trainer.accumulate_grad_batches=0"), ("accumulate_grad_batches=0: must be greater",)),
+    "gradients of several batches of a GAN": (
+        (*GAN, "+trainer.accumulate_grad_batches=2"),
+        ("trainer.accumulate_grad_batches=2: must be 1 for a GAN", "data.batch_size"),
+    ),
+    "unknown clipping": (
+        (*MLP, "+trainer.gradient_clip_algorithm=nrom"),
+        ("trainer.gradient_clip_algorithm=nrom: is not known; did you mean norm?",),
+    ),
+    "half a debug run": ((*MLP, "trainer.fast_dev_run=maybe"), ("trainer.fast_dev_run=maybe: must be true, false or",)),
+    "unknown profiler": ((*MLP, "trainer.profiler=simpel"), ("trainer.profiler=simpel:", "did you mean simple?")),
+    "unknown key of the trainer": (
+        (*MLP, "+trainer.accumulate_grad_batch=2"),
+        ("unknown key trainer.accumulate_grad_batch; did you mean accumulate_grad_batches",),
+    ),
+    "what a run sets itself": ((*MLP, "+trainer.logger=true"), ("trainer.logger: is set by the run itself",)),
     "rate nan": ((*STE, "optimizer.lr=nan"), ("optimizer.lr=nan:", "finite")),
     "unknown data": (("experiment=svd_ste", "data=digit"), ("unknown data 'digit'", "did you mean digits")),
     "unknown data set": ((*STE, "data.dataset=mist"), ("data.dataset=mist:", "did you mean mnist")),
@@ -96,7 +212,17 @@ WRONG: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "unknown projection": ((*STE, "projection=exat"), ("projection=exat:", "did you mean exact")),
     "empty network": ((*STE, "model.net.hidden=[]"), ("model.net.hidden=[]:", "at least 1")),
     "dropout of all": ((*STE, "model.net.dropout=1"), ("model.net.dropout=1:", "less than 1")),
+    "a truth for a number": ((*STE, "optimizer.lr=true"), ("optimizer.lr=true: must be a number",)),
+    "a word for a truth": ((*STE, "test=off"), ("test=off: must be true or false",)),
+    "a comma too many": ((*STE, "seed=1,,2"), ("seed=1,,2 cannot be read; write seed=1,2",)),
     "negative seed": ((*STE, "seed=-1"), ("seed=-1:", "greater than or equal to 0")),
+    "classes that others have": ((*MLP, "data.num_classes=5"), ("data.num_classes=5: must be 10, as data=digits",)),
+    "pixels that others have": ((*MLP, "data.num_features=783"), ("data.num_features=783: must be 784",)),
+    "a network for other images": (
+        (*MLP, "model.net.num_inputs=5"),
+        ("model.net.num_inputs=5: must be 784, which is data.num_features",),
+    ),
+    "more units than numbers": ((*STE, f"model.net.hidden=[{10**25}]"), ("must be less than 2147483648",)),
     "no batch": ((*STE, "data.batch_size=0"), ("data.batch_size=0:", "greater than or equal to 1")),
     "negative epochs": ((*STE, "trainer.max_epochs=-1"), ("trainer.max_epochs=-1:", "greater than or equal to 0")),
     "no initialisation": ((*LANDSCAPE, "inits=0"), ("inits=0:", "greater than or equal to 1")),
@@ -213,6 +339,25 @@ WRONG: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("experiment=svd_ste", "data.root={tmp}/file"),
         ("data.root={tmp}/file is not a folder", "DLHW_DATA_DIR", "data=digits"),
     ),
+}  # fmt: skip
+
+# and what more than the config tells: how the command is written, what is on the disk
+WRONG_COMMANDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "unknown experiment in a sweep": (
+        ("-m", "experiment=mnist_mlp,mnist_mpl", "data=digits"),
+        ("unknown experiment 'mnist_mpl'", "did you mean mnist_mlp"),
+    ),
+    "key of the experiments that are swept": (
+        ("-m", "experiment=svd_ste,svd_finetune", "data=digits", "rank=3"),
+        ("unknown key 'rank'", "write ++rank="),
+    ),
+    "no experiment": (("data=digits",), ("no experiment chosen", "python train.py")),
+    "a value that is not there": ((*MLP, "seed=${nope}"), ("seed=${nope}:", "'nope' not found")),
+    "an unknown function": (("-m", *MLP, "seed=rang(3)"), ("seed=rang(3) cannot be read", "range")),
+    "dashes": (("--experiment=mnist_mlp",), ("unknown flag --experiment", "no dashes: experiment=")),
+    "a flag mistyped": ((*MLP, "--mutlirun"), ("unknown flag --mutlirun; did you mean --multirun",)),
+    "flags in between": (("experiment=mnist_mlp", "-m", "seed=0,1"), ("before or behind all settings",)),
+    "nothing to show": ((*MLP, "--cfg"), ("--cfg must be followed by one of job",)),
     "resume of no run": (("resume={tmp}",), ("resume={tmp}: no config.yaml there", "folder of a started run")),
     "outputs not writable": (
         (*STE, "paths.outputs={tmp}/file/outputs"),
@@ -223,18 +368,166 @@ WRONG: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("ckpt_path=last: no unfinished run of svd_ste", "leave it out to start one"),
     ),
     "no such checkpoint": ((*STE, "ckpt_path={tmp}/no.ckpt"), ("there is no checkpoint {tmp}/no.ckpt",)),
+    "an interval in a grid": (("-m", *MLP, "seed=interval(0,1)"), ("key=1,2,3 or key=range(1,4)", "search")),
+    "a range among values": (("-m", *MLP, "seed=range(3),5"), ("a sweep takes values, as key=1,2,3",)),
+    "two experiments in one": (
+        ("experiment=[mnist_mlp,svd_ste]",),
+        ("experiment=[mnist_mlp,svd_ste]: must be one experiment", "python train.py -m experiment=A,B"),
+    ),
+    "resume of a number": (("resume=5",), ("resume=5: no config.yaml there",)),
+    "a run in a file's place": ((*MLP, "hydra.run.dir={tmp}/file"), ("File exists: '{tmp}/file'",)),
 }  # fmt: skip
 
 
+def given(case: str, folder: Path) -> tuple[list[str], list[str]]:
+    """The arguments of a case, and the parts of its line; `folder` holds an empty file."""
+    (folder / "file").touch()
+    args, expected = (WRONG | WRONG_COMMANDS)[case]
+    return [[text.replace("{tmp}", str(folder)) for text in texts] for texts in (args, expected)]
+
+
 @pytest.mark.parametrize("case", WRONG)
-def test_wrong_input_gets_one_line(case: str, train, outputs: Path, tmp_path: Path) -> None:
-    args, expected = WRONG[case]
-    (tmp_path / "file").touch()
-    done = train(*(arg.replace("{tmp}", str(tmp_path)) for arg in args), script="tests/without_torch.py")
-    assert done.returncode == 1
-    line = error_line(done.stderr)
+def test_a_wrong_config_gets_one_line(case: str, tmp_path: Path, monkeypatch) -> None:
+    args, expected = given(case, tmp_path)
+    monkeypatch.setattr(sys, "argv", ["train.py", *args])
+    with pytest.raises((UserError, HydraException, ValueError)) as refused:
+        validate(compose_config(args))
+    line = explained(refused.value)
+    assert line.isprintable()
+    assert len(line) <= 300
     for part in expected:
-        assert part.replace("{tmp}", str(tmp_path)) in line
+        assert part in line
+
+
+@pytest.mark.parametrize("case", WRONG_COMMANDS)
+def test_a_wrong_command_gets_one_line(case: str, refused, tmp_path: Path) -> None:
+    args, expected = given(case, tmp_path)
+    line = refused(*args)
+    for part in expected:
+        assert part in line
+
+
+CORRUPT = (
+    None, True, -1, 0, 1.5, float("nan"), float("inf"), 10**25, "", "text", ["a"], [], [[1, 2]], {}, {"a": 1},
+    {"_target_": "os.system"}, 1000 * "x", "a\nb", "${nope}", "???",
+)  # fmt: skip
+COMPOSED = [compose_config(list(chosen)) for chosen in (STE, GAN, PATCHES, SPEECH, LANDSCAPE, DENOISING)]
+
+
+@hypothesis.given(data=st.data())
+def test_any_key_made_wrong_gets_one_line(data: st.DataObject) -> None:
+    """Whatever stands at any key, the config is valid or one line names the key, or the section that it is in."""
+    cfg = data.draw(st.sampled_from(COMPOSED)).copy()
+    key = data.draw(st.sampled_from(flat_keys(OmegaConf.to_container(cfg))))
+    value = data.draw(st.sampled_from(CORRUPT))
+    OmegaConf.update(cfg, key, value, merge=False)
+    try:
+        validate(cfg)
+    except UserError as error:
+        line = explained(error)
+        assert line.isprintable()
+        assert len(line) <= 300
+        if key != "data.num_features" and value != "${nope}":  # other values depend on those
+            assert key.partition(".")[0] in line
+
+
+@hypothesis.given(value=st.text(alphabet="aZ0 ~=,:'\"[](){}$/\\ä.-", min_size=1, max_size=12))
+def test_what_cannot_be_read_is_rewritten_so_that_it_can(value: str) -> None:
+    """As a shell passes it on, and to what was meant: the same letters, but for what grammar may be."""
+    if is_readable(f"data.path={value}"):
+        return
+    line = unreadable(f"data.path={value}", "")
+    _, proposed, written = line.rpartition(" cannot be read; write ")
+    if proposed:
+        (setting,) = shlex.split(written)
+        (parsed,) = OverridesParser.create().parse_overrides([setting])
+        assert parsed.key_or_group == "data.path"
+        if not value.startswith("~/") and isinstance(parsed.value(), str):
+            assert letters(OmegaConf.create({"path": parsed.value()}).path) == letters(value)
+
+
+def letters(text: str) -> str:
+    return re.sub(r"[ ,'\"\\]", "", text)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "expected"),
+    [
+        ("+model.compile=true", "unknown key model.compile"),
+        ("+optimizer.betta=3", "unknown key optimizer.betta; did you mean betas"),
+        ("+callbacks.checkpoint.montor=x", "unknown key callbacks.checkpoint.montor; did you mean monitor"),
+        ("+callbacks.confusion.often=2", "unknown key callbacks.confusion.often"),
+        ("+scheduler.warmupp=0.1", "unknown key scheduler.warmupp; did you mean warmup"),
+        ("+model.net.droput=0.1", "unknown key model.net.droput; did you mean dropout"),
+        ("+data.foo_bar=0.1", "unknown key data.foo_bar"),
+        ("+callbacks.metrics_csv.x=1", "unknown key callbacks.metrics_csv.x"),
+        (
+            "callbacks.checkpoint.save_on_train_epoch_end=x",
+            "callbacks.checkpoint.save_on_train_epoch_end=x: must be true",
+        ),
+        ("+optimizer.betas=[0.9,x]", "optimizer.betas.1=x: must be a number"),
+        ("scheduler.warmup=nan", "scheduler.warmup=nan: must be a finite number"),
+        ("+callbacks.curves.reference=3", "callbacks.curves.reference=3: must be a section of keys"),
+        (
+            "+callbacks.finite_loss.check_every=0",
+            "callbacks.finite_loss.check_every=0: must be greater than or equal to 1",
+        ),
+    ],
+)
+def test_what_nobody_takes(wrong: str, expected: str, outputs: Path) -> None:
+    from dlhw.run import run
+
+    cfg = compose_config([*MLP, wrong, f"paths.outputs={outputs}"])
+    validate(cfg)
+    with pytest.raises(UserError, match=f"^{re.escape(expected)}"):
+        run(cfg, outputs / "folder")
+    assert not outputs.exists(), "said before anything is begun"
+
+
+def test_what_a_class_refuses_is_said_with_its_key() -> None:
+    from hydra.utils import instantiate
+
+    cfg = compose_config([*MLP, "callbacks.checkpoint.mode=maxx"])
+    with pytest.raises(InstantiationException) as refused:
+        instantiate(cfg.callbacks)
+    assert explained(refused.value).startswith("callbacks.checkpoint: `mode` can be")
+
+
+def test_devices_that_are_not_there_are_said_before_anything_is_trained(outputs: Path) -> None:
+    from dlhw.run import run
+
+    cfg = compose_config([*GAN, "trainer.accelerator=cpu", "trainer.devices=[0,5]", f"paths.outputs={outputs}"])
+    validate(cfg)
+    with pytest.raises(InstantiationException) as refused:
+        run(cfg, outputs / "folder")
+    assert explained(refused.value).startswith("trainer: ")
+    assert not outputs.exists()
+
+
+LAUNCHERS = {
+    "submitit_local": ("submitit", "cluster"),
+    "submitit_slurm": ("submitit", "cluster"),
+    "ray": ("ray", "ray"),
+}
+
+
+@pytest.mark.parametrize("launcher", LAUNCHERS)
+def test_a_launcher_that_is_not_installed_names_its_extra(launcher: str, refused) -> None:
+    package, extra = LAUNCHERS[launcher]
+    if find_spec(f"hydra_plugins.hydra_{package}_launcher") is not None:
+        pytest.skip(f"{package}'s launcher is installed")
+    line = refused("-m", *MLP, "seed=0,1", f"hydra/launcher={launcher}")
+    assert f"hydra/launcher={launcher} needs " in line
+    assert f"pip install -e '.[{extra}]'" in line
+
+
+@pytest.mark.parametrize("case", ["rank 0", "unknown key", "unknown experiment in a sweep", "data folder missing"])
+def test_the_command_itself_answers_without_torch(case: str, train, outputs: Path, tmp_path: Path) -> None:
+    """One that the schema finds, two that Hydra finds, and one that the disk tells."""
+    args, expected = given(case, tmp_path)
+    done = train(*args, script="tests/without_torch.py")
+    assert done.returncode == 1
+    assert expected[0] in error_line(done.stderr)
     assert done.stdout == ""
     assert not list(outputs.rglob("*")), "a refused run leaves nothing behind"
 

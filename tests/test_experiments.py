@@ -1,15 +1,17 @@
 """Every shipped experiment, end to end, on embedded data with small networks."""
 
 import math
+from functools import cache
 from pathlib import Path
 
 import pytest
 import torch
 from hydra.utils import instantiate
 from matplotlib import image
+from omegaconf import OmegaConf
 
 from dlhw.config import CONF, compose_config, experiments
-from dlhw.schema import validate
+from dlhw.schema import RunConfig, measured, validate
 from tests.conftest import run_in
 from tests.helpers import SMALL_SVD, TITLES, Finished, small
 
@@ -27,7 +29,12 @@ def shared_outputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module", params=list(experiments()))
 def finished(request: pytest.FixtureRequest, shared_outputs: Path) -> Finished:
-    return run_in(shared_outputs, *small(request.param))
+    return finished_once(shared_outputs, request.param)
+
+
+@cache
+def finished_once(outputs: Path, experiment: str) -> Finished:
+    return run_in(outputs, *small(experiment))
 
 
 def test_results_hold_all_that_the_contract_names(finished: Finished) -> None:
@@ -59,6 +66,18 @@ def test_what_the_sweep_would_draw_was_measured(finished: Finished) -> None:
     assert results["metrics"].keys() >= set(wanted)
 
 
+def test_all_that_is_measured_was_foreseen(finished: Finished) -> None:
+    """Else nobody could ask for it: what is not foreseen is refused."""
+    config = RunConfig.model_validate(OmegaConf.to_container(finished.config))
+    assert measured.is_foreseen(config)
+    often = measured.by_callbacks(config, measured.EPOCHS) | measured.after_each_epoch(config)
+    rows = finished.rows if config.trainer.max_epochs else []
+    found = {name for row in rows for name, cell in row.items() if cell}
+    assert found - {"epoch", "lr"} <= often
+    of_parts = {name for name in finished.results["metrics"] if name.startswith(("train/", "val/", "test/"))}
+    assert of_parts <= often | measured.by_callbacks(config, measured.AT_THE_END)
+
+
 def test_metrics_csv_has_a_row_an_epoch(finished: Finished) -> None:
     num_epochs = finished.config.trainer.max_epochs
     assert finished.results["epochs"] == num_epochs
@@ -78,6 +97,22 @@ def test_figures_show_something(finished: Finished) -> None:
         assert pixels[..., :3].std() > 0.01
         assert figure["title"]
         assert figure["caption"]
+
+
+def test_denoising_answers_in_words_from_its_own_numbers(shared_outputs: Path) -> None:
+    results = finished_once(shared_outputs, "face_denoising").results
+    metrics = results["metrics"]
+    words = " ".join(results["notes"])
+    for name in ("plain_autoencoder", "linear_interpolation", "eigenface_projection"):
+        assert f"{metrics[f'psnr_50/{name}']:.1f} dB" in words
+    (table,) = (table for table in results["tables"] if table["title"].startswith("PSNR"))
+    by_name = {row[0]: row[1:] for row in table["rows"]}
+    assert by_name["linear interpolation"][0] > by_name["linear interpolation"][1] > 12
+    assert by_name["the corrupted face itself"][0] > by_name["the corrupted face itself"][1]
+    for name, values in by_name.items():
+        if name.endswith("pasted back"):
+            bare = by_name[name.removesuffix(", known pixels pasted back")]
+            assert all(pasted > plain for pasted, plain in zip(values, bare, strict=True)), name
 
 
 def test_the_report_names_the_data(finished: Finished) -> None:

@@ -5,8 +5,11 @@ reads the names in conf/.
 """
 
 import textwrap
+from collections.abc import Sequence
+from itertools import groupby
 
 from dlhw.config import CONF, experiments
+from dlhw.errors import UserError, near
 
 HEAD = """\
 python train.py experiment=NAME [GROUP=OPTION ...] [KEY=VALUE ...]
@@ -24,6 +27,37 @@ KEY is any that `python train.py experiment=NAME --cfg job` shows, as trainer.ma
   --hydra-help         all flags
 """
 WIDTH = 120
+FLAGS = {  # Hydra's, with their short forms
+    "--help": "-h", "--hydra-help": "", "--version": "", "--resolve": "", "--run": "-r", "--multirun": "-m",
+    "--shell-completion": "-sc", "--info": "-i", "--cfg": "-c", "--package": "-p", "--config-path": "-cp",
+    "--config-name": "-cn", "--config-dir": "-cd",
+}  # fmt: skip
+CFG = ("job", "hydra", "all")
+VALUED = ("--info", "--cfg", "--package", "--config-path", "--config-name", "--config-dir")
+
+
+def check_flags(args: Sequence[str]) -> None:
+    """Refuse in one line what Hydra's parser would print its usage for, and a mixture of experiments.
+
+    Raises:
+        UserError: a flag is unknown, stands between settings, or `--cfg` is given something that it cannot show.
+    """
+    kinds, is_value = [], False
+    for number, arg in enumerate(args):
+        name = arg.partition("=")[0]
+        flag = next((long for long, short in FLAGS.items() if name and name in (long, short)), None)
+        if arg.startswith("-") and flag is None:
+            raise UserError(
+                f"unknown flag {name}{near(name, FLAGS)}; a setting has no dashes: {name.strip('-')}=..."
+            )  # fmt: skip
+        if flag == "--cfg" and "=" not in arg and (args[number + 1 : number + 2] or [""])[0] not in CFG:
+            raise UserError(f"{arg} must be followed by one of {', '.join(CFG)}; job shows a run's settings")
+        if name.lstrip("+") == "experiment" and "=[" in arg:
+            raise UserError(f"{arg}: must be one experiment; several are a sweep: python train.py -m experiment=A,B")
+        kinds.append("flag" if flag or is_value else "setting")
+        is_value = flag in VALUED and "=" not in arg
+    if [kind for kind, _ in groupby(kinds)].count("setting") > 1:
+        raise UserError("flags between settings are not understood: write them before or behind all settings")
 
 
 def listing() -> str:

@@ -57,7 +57,7 @@ def test_descriptions() -> None:
         (["augment=mirror", "data.augment.share=1.5"], "data.augment.share=1.5: must be less than or equal to 1"),
         (["augment=mirror_shift", "data.augment.transforms.1.shift=-1"], "data.augment.transforms.1.shift=-1: must be"),
         (["augment=mirror_shift", "data.augment.transforms=[]"], "at least 1 item"),
-        (["augment=mirror", "data.augment._target_=dlhw.data.augment.Miror"], "Affine, Mirror, Chain"),
+        (["augment=mirror", "data.augment._target_=dlhw.data.augment.Miror"], "did you mean dlhw.data.augment.Mirror?"),
     ],
 )
 def test_wrong_settings_are_refused(overrides: list[str], line: str) -> None:

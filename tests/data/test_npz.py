@@ -2,6 +2,7 @@
 
 import io
 import pickle
+import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -12,13 +13,14 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from dlhw.baseline import baseline_config, fingerprint
 from dlhw.config import compose_config, short_name
 from dlhw.data import digits, npz
 from dlhw.data.images import ImageData
 from dlhw.errors import UserError
-from tests.helpers import Finished, error_line, image_data
+from tests.helpers import ROOT, Finished, image_data
 
 Arrays = dict[str, np.ndarray]
 NUM = {"train": 40, "val": 7, "test": 12}
@@ -183,7 +185,12 @@ REFUSED: dict[str, tuple[Arrays, tuple[str, ...]]] = {
         {"train_images": np.zeros((40, 32, 32), np.uint8)},
         ("train_images have the shape (40, 32, 32)", "must be (N, 784), (N, 28, 28) or (N, 1, 28, 28)"),
     ),
-    "colour images": ({"test_images": np.zeros((12, 28, 28, 3), np.uint8)}, ("test_images", "(12, 28, 28, 3)")),
+    "digits of 16 x 16": ({"train_images": np.zeros((40, 16, 16), np.uint8)}, ("(40, 16, 16)", "28 x 28, as docs")),
+    "colour images": (
+        {"test_images": np.zeros((12, 28, 28, 3), np.uint8)},
+        ("test_images", "(12, 28, 28, 3)", "grey: save x.mean(3)"),
+    ),
+    "a channel at the end": ({"test_images": np.zeros((12, 28, 28, 1), np.uint8)}, ("save x.reshape(-1, 28, 28)",)),
     "smaller vectors": ({"train_images": np.zeros((40, 64), np.uint8)}, ("(40, 64)", "(N, 784)")),
     "one image": ({"train_images": np.zeros((28, 28), np.uint8)}, ("(28, 28)", "must be (N, 784)")),
     "a number as images": ({"train_images": np.array(3)}, ("train_images have the shape ()",)),
@@ -192,16 +199,16 @@ REFUSED: dict[str, tuple[Arrays, tuple[str, ...]]] = {
         ("(0, 784)", "at least one image"),
     ),
     "unequal lengths": ({"train_labels": np.zeros(39, int)}, ("40 train_images but 39 train_labels", "equally many")),
-    "one-hot labels": ({"train_labels": np.eye(10, dtype=int)[[0] * 40]}, ("(40, 10)", "must be (N,) or (N, 1)")),
+    "one-hot labels": ({"train_labels": np.eye(10, dtype=int)[[0] * 40]}, ("(40, 10)", "or (N, 1)", "y.argmax(1)")),
     "a number as labels": ({"train_labels": np.array(3)}, ("train_labels have the shape ()",)),
     "float labels": ({"train_labels": np.zeros(40)}, ("train_labels are float64", "integers from 0 to 9")),
-    "labels in words": ({"train_labels": np.array(["cat"] * 40)}, ("train_labels are <U3", "integers from 0 to 9")),
+    "labels in words": ({"train_labels": np.array(["cat"] * 40)}, ("labels are <U3", "from 0 to 9", "numpy.unique")),
     "labels that are truths": ({"train_labels": np.ones(40, bool)}, ("train_labels are bool", "integers")),
     "labels from 1": (
         {"test_labels": np.arange(12) % 10 + 1},
-        ("test_labels go from 1 to 10", "must be 0 to 9", "data.num_classes=11"),
+        ("test_labels go from 1 to 10", "must be 0 to 9", "data.num_classes=11", "begin at 1, save them less 1"),
     ),
-    "negative labels": ({"train_labels": np.arange(40) % 10 - 1}, ("go from -1 to 8", "must be 0 to 9")),
+    "negative labels": ({"train_labels": np.arange(40) % 10 - 1}, ("from -1 to 8", "must be 0 to 9", "numpy.unique")),
     "huge labels": ({"train_labels": np.full(40, 2**64 - 1, np.uint64)}, ("to 18446744073709551615", "0 to 9")),
     "NaN": (
         {"train_images": np.where(np.arange(40)[:, None, None] == 3, np.nan, np.ones(IMAGES)),
@@ -454,29 +461,47 @@ def test_a_baseline_is_known_by_the_content_of_its_data(tmp_path: Path, save: Ca
         (("data.path={tmp}/no.npz",), ("data.path={tmp}/no.npz does not exist", "must be a .npz file, or a folder")),
         (("data.path={tmp}", "data.num_features=100"), ("data.num_features=100:", "must be 784")),
         (("data.path={tmp}", "data.keys.trian_images=x"), ("unknown key 'data.keys.trian_images'", "data.keys.train_")),
-        (("data.path={tmp}", "data.keys.train_images=5"), ("data.keys.train_images=5: must be a valid string",)),
+        (("data.path={tmp}", "data.keys.train_images=5"), ("data.keys.train_images=5: must be a string",)),
+        (("data.path={tmp}/photos",), ("data.path={tmp}/photos: this folder holds no .npy file", "own-data.md shows")),
+        (("data.path={tmp}/x.npy",), ("data.path={tmp}/x.npy: a .npy file is not read; must be .npz", "own-data.md")),
         (("data.path={tmp}", "data.num_val=-1"), ("data.num_val=-1: must be greater than or equal to 0",)),
     ],
 )
 def test_what_is_wrong_on_the_command_line_is_told_before_torch_is_imported(
-    overrides: tuple[str, ...], expected: tuple[str, ...], train: Callable[..., Any], outputs: Path, tmp_path: Path
+    overrides: tuple[str, ...], expected: tuple[str, ...], refused: Callable[..., str], tmp_path: Path
 ) -> None:
-    args = [arg.replace("{tmp}", str(tmp_path)) for arg in ("experiment=mnist_mlp", "data=npz", *overrides)]
-    done = train(*args, script="tests/without_torch.py")
-    assert done.returncode == 1
-    line = error_line(done.stderr)
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "x.npy").touch()
+    line = refused(
+        "experiment=mnist_mlp", "data=npz", *(arg.replace("{tmp}", str(tmp_path)) for arg in overrides)
+    )  # fmt: skip
     for part in expected:
         assert part.replace("{tmp}", str(tmp_path)) in line
-    assert not list(outputs.rglob("*"))
 
 
-def test_a_damaged_file_is_one_line_on_the_command_line(
-    train: Callable[..., Any], save: Callable[[Arrays], Path]
-) -> None:
+def test_a_run_names_the_damaged_file(run_experiment: Callable[..., Finished], save: Callable[[Arrays], Path]) -> None:
     path = save(made() | {"train_labels": np.arange(40)})
-    done = train("experiment=mnist_mlp", "data=npz", f"data.path={path}")
-    assert done.returncode == 1
-    assert error_line(done.stderr).startswith(f"error: {path}: train_labels go from 0 to 39; must be 0 to 9; ")
+    with pytest.raises(UserError, match=rf"^{path}: train_labels go from 0 to 39; must be 0 to 9; "):
+        run_experiment("experiment=mnist_mlp", "data=npz", f"data.path={path}")
+
+
+def test_pictures_in_folders_become_a_file_by_the_lines_in_the_docs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for part, number in (("train", 3), ("test", 2)):
+        for name in ("cat", "dog"):
+            folder = tmp_path / "photos" / part / name
+            folder.mkdir(parents=True)
+            for place in range(number):
+                Image.new("RGB", (40, 30), (50 * place, 9, 9)).save(folder / f"{place}.png")
+    monkeypatch.chdir(tmp_path)
+    page = (ROOT / "docs" / "your-own-data.md").read_text(encoding="utf-8")
+    (lines,) = re.findall(r"```python\n(from pathlib.*?)```", page, re.DOTALL)
+    exec(lines, {})
+    parts = load(tmp_path / "photos.npz", num_classes=2).parts
+    assert {name: labels.tolist() for name, (_, labels) in parts.items()} == {
+        "train": [0, 0, 0, 1, 1, 1], "test": [0, 0, 1, 1],
+    }  # fmt: skip
 
 
 def test_a_path_is_one_name_in_a_sweeps_folder() -> None:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from torch import Tensor
 
 from dlhw.data.idx import sha256
 from dlhw.errors import UserError, near
+from dlhw.files import memory
 
 Arrays = dict[str, np.ndarray]  # by role
 
@@ -26,6 +27,10 @@ KINDS = {"images": "x|images?|imgs?|data|pixels", "labels": "y|labels?|targets?"
 ROLES = [f"{part}_{kind}" for part in PARTS for kind in KINDS]
 IMAGE_SHAPES = ((784,), (28, 28), (1, 28, 28))  # of one image
 LABEL_SHAPES = ((), (1,))  # of one label
+NUMBER_THEM = (  # alike in all parts, whichever classes are in them
+    "names, y_train = numpy.unique(y_train, return_inverse=True) numbers classes from 0, "
+    "numpy.searchsorted(names, y_test) alike"
+)
 
 
 class Contents(NamedTuple):
@@ -73,21 +78,33 @@ def fingerprint(path: Path) -> str:
 
 
 def npy_files(folder: Path) -> list[Path]:
-    return sorted(folder.glob("*.npy"))
+    return sorted(file for file in folder.glob("*.npy") if file.is_file())
 
 
 def read(path: Path, keys: Mapping[str, str | None]) -> Arrays:
     """The arrays as they are stored; only those that have a role are read."""
     if path.is_dir():
         names = choose([file.stem for file in npy_files(path)], keys)
+        refuse_too_large(sum((path / f"{name}.npy").stat().st_size for name in names.values()))
         return {
             role: an_array(partial(np.load, path / f"{name}.npy", allow_pickle=False), f"{name}.npy")
             for role, name in names.items()
         }
     with attempt(partial(path.open, "rb"), "the file") as stream:  # numpy leaves a damaged file open
-        archive = attempt(partial(np.lib.npyio.NpzFile, stream, allow_pickle=False), "the file")
+        archive = opened(stream)
         names = choose(archive.files, keys)
         return {role: an_array(partial(archive.__getitem__, name), name) for role, name in names.items()}
+
+
+def opened(stream: BinaryIO) -> np.lib.npyio.NpzFile:
+    archive = attempt(partial(np.lib.npyio.NpzFile, stream, allow_pickle=False), "the file")
+    refuse_too_large(sum(member.file_size for member in archive.zip.infolist()))  # a small one can stand for any size
+    return archive
+
+
+def refuse_too_large(num_bytes: int) -> None:
+    if num_bytes > memory() / 2:
+        raise UserError(f"the arrays take {num_bytes / 1e9:,.1f} GB, more than half of the memory; give fewer images")
 
 
 def an_array(get: Callable[[], Any], what: str) -> np.ndarray:
@@ -139,19 +156,36 @@ def guess(role: str) -> re.Pattern[str]:
 def check_part(part: str, images: np.ndarray, labels: np.ndarray, num_classes: int) -> None:
     """Refuse shapes and labels that the networks cannot take."""
     if images.shape[1:] not in IMAGE_SHAPES:
-        raise UserError(f"{part}_images have the shape {images.shape}; must be (N, 784), (N, 28, 28) or (N, 1, 28, 28)")
+        must = f"have the shape {images.shape}; must be (N, 784), (N, 28, 28) or (N, 1, 28, 28)"
+        raise UserError(f"{part}_images {must}; {shape_remedy(images)}")
     if labels.ndim == 0 or labels.shape[1:] not in LABEL_SHAPES:
-        raise UserError(f"{part}_labels have the shape {labels.shape}; must be (N,) or (N, 1), a number for each image")
+        remedy = "; of one-hot rows save y.argmax(1)" if labels.ndim == 2 else ""
+        raise UserError(
+            f"{part}_labels have the shape {labels.shape}; must be (N,) or (N, 1), a number for each image{remedy}"
+        )
     if len(images) != len(labels):
         raise UserError(f"{len(images)} {part}_images but {len(labels)} {part}_labels; must be equally many")
     if len(images) == 0:
         raise UserError(f"{part}_images are of shape {images.shape}; must be at least one image")
     if labels.dtype.kind not in "ui":
-        raise UserError(f"{part}_labels are {labels.dtype}; must be integers from 0 to {num_classes - 1}")
+        raise UserError(
+            f"{part}_labels are {labels.dtype}; must be integers from 0 to {num_classes - 1}; {NUMBER_THEM}"
+        )
     low, high = int(labels.min()), int(labels.max())
     if low < 0 or high >= num_classes:
-        remedy = f"; if they are right, set data.num_classes={high + 1}" if low >= 0 else ""
-        raise UserError(f"{part}_labels go from {low} to {high}; must be 0 to {num_classes - 1}{remedy}")
+        remedy = f"if they are right, set data.num_classes={high + 1}" if low >= 0 else NUMBER_THEM
+        if low == 1:
+            remedy += "; if they begin at 1, save them less 1"
+        raise UserError(f"{part}_labels go from {low} to {high}; must be 0 to {num_classes - 1}; {remedy}")
+
+
+def shape_remedy(images: np.ndarray) -> str:
+    """What makes such images of arrays that are not."""
+    if images.shape[1:] == (28, 28, 1):
+        return "save x.reshape(-1, 28, 28)"
+    if images.shape[1:] in ((28, 28, 3), (3, 28, 28)):
+        return f"make them grey: save x.mean({images.shape.index(3, 1)})"
+    return "make them grey and 28 x 28, as docs/your-own-data.md shows"
 
 
 def scale(images: Arrays) -> tuple[list[np.ndarray], str]:
@@ -175,11 +209,14 @@ def scale(images: Arrays) -> tuple[list[np.ndarray], str]:
 
 def check_pixels(name: str, pixels: np.ndarray) -> None:
     if pixels.dtype.kind not in "uif":
-        raise UserError(f"{name} are {pixels.dtype}; must be uint8 or float")
+        raise UserError(f"{name} are {pixels.dtype}; must be uint8 or float, such as x.astype('float32')")
     if num_bad := int((~np.isfinite(pixels)).reshape(len(pixels), -1).any(1).sum()):
         raise UserError(f"{num_bad} of {len(pixels)} {name} hold NaN or infinity; must be 0..255, or floats in 0..1")
     low, high = pixels.min(), pixels.max()
     if low < 0 or high > 255:
-        raise UserError(f"{name} have pixels from {low:.4g} to {high:.4g}; must be 0..255, or floats in 0..1")
+        raise UserError(
+            f"{name} have pixels from {low:.4g} to {high:.4g}; must be 0..255, or floats in 0..1, such as "
+            "(x - low) / (high - low) with one low and high for all parts"
+        )
     if low == high and name == "train_images":
         raise UserError(f"{name} have {low:.4g} in every pixel; there must be something to learn from")

@@ -7,14 +7,16 @@ import math
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR, ReduceLROnPlateau
 
+from dlhw.schema.fields import Positive, Share
 
-def constant(optimizer: Optimizer, num_steps: int, warmup: float = 0.0) -> LRScheduler:
+
+def constant(optimizer: Optimizer, num_steps: int, warmup: Share = 0.0) -> LRScheduler:
     """A linear rise over the first `warmup` share of the steps, then the optimizer's rate."""
     rise = warmup * num_steps
     return LambdaLR(optimizer, lambda step: linear_rise(step, rise))
 
 
-def cosine(optimizer: Optimizer, num_steps: int, warmup: float = 0.0) -> LRScheduler:
+def cosine(optimizer: Optimizer, num_steps: int, warmup: Share = 0.0) -> LRScheduler:
     """A linear rise over the first `warmup` share of the steps, then half a cosine down to zero."""
     rise = warmup * num_steps
 
@@ -30,7 +32,7 @@ def linear_rise(step: int, rise: float) -> float:
     return min(1.0, (step + 1) / (rise + 1))
 
 
-def one_cycle(optimizer: Optimizer, num_steps: int, warmup: float = 0.3) -> LRScheduler:
+def one_cycle(optimizer: Optimizer, num_steps: int, warmup: Share = 0.3) -> LRScheduler:
     """Smith's one-cycle policy (arXiv:1708.07120): cosine up to `lr` and down to almost 0, momentum against it."""
     rates = [group["lr"] for group in optimizer.param_groups]
     total = num_steps + 1  # one step more than there are: Lightning asks for the rate after the last step too
@@ -43,7 +45,7 @@ def drop(
     num_steps: int,
     num_epochs: int,
     drop_epoch: int | None = None,
-    factor: float = 0.1,
+    factor: Positive = 0.1,
     patience: int = 10,
     min_delta: float = 0.02,
 ) -> LRScheduler:

@@ -1,12 +1,21 @@
 """Settings that depend on one another, each held against the other."""
 
+import re
+from importlib.util import find_spec
 from itertools import pairwise
 
-from dlhw.errors import UserError
+from dlhw.errors import UserError, in_short, needs
 from dlhw.schema.data import ImageData
+from dlhw.schema.fields import class_name
+from dlhw.schema.measured import check_compared, check_monitored
 from dlhw.schema.models import Denoising
 from dlhw.schema.nets import MLP, Adversaries, Autoencoder, PatchRNN
 from dlhw.schema.run import RunConfig
+
+# What Lightning puts measured values into, at a width that fits a name
+CHECKPOINT_NAME = re.compile(r"(?!\.)([\w =.,+-]|\{[\w/]+(:0?\d?\d?(\.\d)?[defg]?)?\}){1,100}")
+# Lightning's, and the packages that they need
+LOGGERS = {"MLFlowLogger": "mlflow", "TensorBoardLogger": "tensorboard", "WandbLogger": "wandb"}
 
 
 def check_ranks(config: RunConfig) -> None:
@@ -50,6 +59,11 @@ def check_adversaries(config: RunConfig) -> None:
             f"trainer.gradient_clip_val={config.trainer.gradient_clip_val}: must be null for a GAN, whose two "
             "optimizers Lightning does not clip for"
         )
+    if config.trainer.accumulate_grad_batches != 1:
+        raise UserError(
+            f"trainer.accumulate_grad_batches={config.trainer.accumulate_grad_batches}: must be 1 for a GAN, which "
+            "steps its two optimizers itself; choose a larger data.batch_size"
+        )
 
 
 def check_patches(config: RunConfig) -> None:
@@ -76,11 +90,11 @@ def check_judges(config: RunConfig) -> None:
     judges = [reference.experiment for reference in config.references]
     for name, settings in config.callbacks.items():
         judge = settings.get("judge") if isinstance(settings, dict) else None
-        if judge is not None and judge not in judges:
+        if judge is not None and judges.count(judge) != 1:
             known = ", ".join(judges) or "there are none"
             raise UserError(
-                f"callbacks.{name}.judge={judge}: must be among the references ({known}); add it to them, or take "
-                f"the judging out by callbacks.{name}=null"
+                f"callbacks.{name}.judge={in_short(judge)}: must be among the references ({known}), and once; "
+                f"add it to them, or take the judging out by callbacks.{name}=null"
             )
 
 
@@ -96,9 +110,9 @@ def check_drop(config: RunConfig) -> None:
     for place, section in plateaus.items():
         patience, min_delta = section.get("patience", 1), section.get("min_delta", 0)
         if not isinstance(patience, int) or patience < 1:
-            raise UserError(f"{place}.patience={patience}: must be a whole number of epochs, at least 1")
+            raise UserError(f"{place}.patience={in_short(patience)}: must be a whole number of epochs, at least 1")
         if not isinstance(min_delta, int | float) or not 0 <= min_delta < float("inf"):
-            raise UserError(f"{place}.min_delta={min_delta}: must be a fall of the loss in nats, at least 0")
+            raise UserError(f"{place}.min_delta={in_short(min_delta)}: must be a fall of the loss in nats, at least 0")
     if config.drop_epoch is not None and config.drop_epoch >= config.trainer.max_epochs:
         raise UserError(
             f"drop_epoch={config.drop_epoch}: must be below the {config.trainer.max_epochs} epochs of "
@@ -134,7 +148,33 @@ def check_side_by_side(config: RunConfig) -> None:
         )
 
 
+def check_checkpoints(config: RunConfig) -> None:
+    """Checkpoints lie in the run's own folder, under names that are no paths."""
+    for name, settings in config.callbacks.items():
+        if settings is None or class_name(settings) != "ModelCheckpoint":
+            continue
+        if settings.get("dirpath") is not None:
+            raise UserError(f"callbacks.{name}.dirpath={settings['dirpath']!r}: must be null; it is checkpoints/")
+        filename = settings.get("filename")
+        if filename is not None and not CHECKPOINT_NAME.fullmatch(str(filename)):
+            raise UserError(
+                f"callbacks.{name}.filename={filename!r}: must be a file's name, such as best or "
+                "'{epoch}-{val/acc:.4f}' with auto_insert_metric_name=false"
+            )
+
+
+def check_loggers(config: RunConfig) -> None:
+    """A logger's package must be installed, and its files stay in the run's folder."""
+    for name, section in config.logger.items():
+        package = LOGGERS.get(str(section.get("_target_")).rpartition(".")[2])
+        if package is not None and find_spec(package) is None:
+            raise UserError(f"logger={name} {needs(package, 'loggers')}")
+        for key in ("name", "sub_dir", "version"):
+            if re.search(r"[/\\]|^\.\.?$", str(section.get(key))):
+                raise UserError(f"logger.{name}.{key}={section[key]}: must be a name without path separators")
+
+
 CHECKS = (
     check_ranks, check_latent, check_adversaries, check_patches, check_corruption, check_judges, check_rate, check_drop,
-    check_test, check_side_by_side,
+    check_test, check_side_by_side, check_checkpoints, check_loggers, check_monitored, check_compared,
 )  # fmt: skip

@@ -7,6 +7,7 @@ from pydantic import Discriminator, Field, PlainValidator, Tag
 from dlhw.schema.fields import (
     Count,
     Decibels,
+    Name,
     Natural,
     NonNegative,
     Open,
@@ -64,6 +65,7 @@ class Keys(Strict):
 
 
 class Data(Open):
+    class_: str = Field(alias="_target_")
     dataset: Annotated[str, one_of(*DATASETS)]
     root: str | None
     num_features: Count
@@ -79,7 +81,7 @@ class Data(Open):
 class OwnData(Data):
     """Of a class that is no kind of data here: what of it is to be checked, it checks itself."""
 
-    dataset: str
+    dataset: Name
     root: str | None = None
     split_seed: Natural = 0
     passes: Count = 1
@@ -115,13 +117,13 @@ class SpeechData(Data):
     train_snr: Annotated[list[Decibels], Field(min_length=2, max_length=2)]
     snr: Decibels
     fresh: bool
-    truncate: Annotated[int, Field(ge=2, strict=True)] | None
+    truncate: Annotated[int, Field(ge=2)] | None
     memory_gib: NonNegative
     clean: str | None = None
     noise: str | None = None
     val_share: Share = 0.0
     test_share: Annotated[float, Field(gt=0, lt=1)] = 0.1
-    num_speakers: Annotated[int, Field(ge=3, strict=True)] = 3
+    num_speakers: Annotated[int, Field(ge=3)] = 3
     sentences_per_speaker: Count = 1
 
 

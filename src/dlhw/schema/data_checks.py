@@ -6,16 +6,27 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from dlhw.errors import UserError
+from dlhw.errors import UserError, in_short
 from dlhw.schema.data import SPEECH, AnyData, Data, FaceData, SpeechData
 from dlhw.schema.fields import class_name
-from dlhw.schema.nets import MASK_NETS
+from dlhw.schema.nets import MASK_NETS, AnyNet
+from dlhw.targets import is_allowed
+
+IMAGES = ("mnist", "fashion_mnist", "digits")
+SIZES = {
+    "num_features": dict.fromkeys([*IMAGES, "npz"], 784) | dict.fromkeys(["faces", "synthetic_faces"], 4096),
+    "num_classes": dict.fromkeys(IMAGES, 10),
+}
+MAKE_NPZ = "docs/your-own-data.md shows the lines that make a .npz of images, or of other arrays"
+NO_NPZ = (".npy", ".csv", ".zip", ".mat", ".pt", ".pkl", ".parquet", ".png", ".jpg", ".jpeg", ".h5")  # at once
 
 
 def check_kind(cfg: DictConfig) -> None:
     """Sound is for networks that estimate masks, and nothing else is; before values that depend on the kind."""
-    is_sound = class_name(OmegaConf.select(cfg, "data._target_")) == "SpeechData"
-    takes_sound = class_name(OmegaConf.select(cfg, "model.net._target_")) in MASK_NETS
+    data, net = (OmegaConf.select(cfg, f"{section}._target_") for section in ("data", "model.net"))
+    if not (is_allowed(data, "data") and is_allowed(net, "model")):  # told later, with all other keys
+        return
+    is_sound, takes_sound = class_name(data) == "SpeechData", class_name(net) in MASK_NETS
     if is_sound and not takes_sound:
         raise UserError(
             f"data={cfg.data.dataset}: {cfg.name} is for images, and this is sound; choose an experiment on speech "
@@ -28,13 +39,24 @@ def check_kind(cfg: DictConfig) -> None:
         )
 
 
+def check_sizes(data: AnyData, net: AnyNet) -> None:
+    """How large an image is and how many classes there are is the data's, and the network's ends follow from it."""
+    for key, sizes in SIZES.items():
+        given, size = getattr(data, key, None), sizes.get(data.dataset)
+        if None not in (given, size) and given != size:
+            raise UserError(f"data.{key}={given}: must be {size}, as data={data.dataset} has it")
+    for end, key in (("num_inputs", "num_features"), ("num_outputs", "num_classes")):
+        given, size = getattr(net, end, None), getattr(data, key, None)
+        if None not in (given, size) and given != size:
+            raise UserError(f"model.net.{end}={in_short(given)}: must be {size}, which is data.{key}")
+
+
 def check_data_folder(data: AnyData) -> None:
     """The data's folder must be there; `data/` itself is made on demand and downloaded into."""
     if isinstance(data, SpeechData):  # is not downloaded: see check_speech
         return
     if isinstance(data, FaceData) and data.path is not None:
-        if not Path(data.path).exists():
-            raise UserError(f"data.path={data.path} does not exist; must be a folder of images or a .npz file")
+        check_there(Path(data.path), "a folder of images or a .npz file")
         return
     if data.root is None or data.root == "data":
         return
@@ -81,10 +103,19 @@ def check_own_data(data: Data) -> None:
             "data=npz: data.path is missing; give a .npz file with images and labels to train and to test on, "
             "or a folder of .npy files with them (docs/your-own-data.md)"
         )
-    if not Path(data.path).exists():
-        raise UserError(f"data.path={data.path} does not exist; must be a .npz file, or a folder of .npy files")
-    if data.num_features != 784:
-        raise UserError(f"data.num_features={data.num_features}: the images of data=npz have 28 x 28; must be 784")
+    path = Path(data.path)
+    check_there(path, "a .npz file, or a folder of .npy files")
+    if path.is_dir() and not any(path.glob("*.npy")):
+        raise UserError(f"data.path={path}: this folder holds no .npy file; {MAKE_NPZ}")
+    if path.is_file() and path.suffix in NO_NPZ:
+        raise UserError(f"data.path={path}: a {path.suffix} file is not read; must be .npz; {MAKE_NPZ}")
+
+
+def check_there(path: Path, what: str) -> None:
+    """Nothing that never ends, as a pipe and /dev/zero, is read."""
+    if not (path.is_file() or path.is_dir()):
+        wrong = "is neither a file nor a folder" if path.exists() else "does not exist"
+        raise UserError(f"data.path={path} {wrong}; must be {what}")
 
 
 def check_monitors(callbacks: Mapping[str, Any], splits: Sequence[str]) -> None:

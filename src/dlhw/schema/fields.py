@@ -4,10 +4,11 @@ from collections.abc import Collection
 from functools import partial
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, PlainValidator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, PlainValidator
 
 from dlhw.config import experiments
-from dlhw.errors import near
+from dlhw.errors import in_short, near
+from dlhw.run_folder import OPTION
 
 FLIPS = ("symmetric", "next", "mnist", "fashion")
 SCHEMES = ("he", "he_fan_out", "xavier", "torch")
@@ -23,10 +24,10 @@ def rank(value: Any) -> int | str:
     raise ValueError("must be a whole number of at least 1, or full")
 
 
-def name_in(names: Collection[str], value: Any) -> str:
-    if value not in names:
-        raise ValueError(f"is not known{near(str(value), names)}")
-    return str(value)
+def name_in(names: Collection[str], value: Any, lister: str = "") -> str:
+    if not isinstance(value, str) or value not in names:
+        raise ValueError(f"is not known{near(in_short(value), names, lister)}")
+    return value
 
 
 def one_of(*names: str) -> Any:
@@ -34,7 +35,7 @@ def one_of(*names: str) -> Any:
 
 
 def experiment(value: Any) -> str:
-    return name_in(experiments(), value)
+    return name_in(experiments(), value, "`python train.py`")
 
 
 def distinct(values: list[Any]) -> list[Any]:
@@ -48,31 +49,55 @@ def scheme(value: Any) -> str | float:
         if not 1e-6 <= value <= 100:
             raise ValueError("must be from 1e-6 to 100, as a standard deviation")
         return float(value)
-    if value not in SCHEMES:
-        raise ValueError(f"is neither a standard deviation nor a known scheme{near(str(value), SCHEMES)}")
-    return str(value)
+    if not isinstance(value, str) or value not in SCHEMES:
+        raise ValueError(f"is neither a standard deviation nor a known scheme{near(in_short(value), SCHEMES)}")
+    return value
 
 
+def called(section: dict[str, Any]) -> dict[str, Any]:
+    if not isinstance(section.get("_target_"), str):
+        raise ValueError("must have a _target_ that names what is called; is the name of the section right?")
+    return section
+
+
+Called = Annotated[dict[str, Any], AfterValidator(called)]
+
+
+def plain_name(value: str) -> str:
+    """What a folder or a file can be called, and a line of a log can show."""
+    if not value.isprintable() or value.startswith(".") or {"/", "\\"} & set(value) or not 0 < len(value) <= 100:
+        raise ValueError("must be a name: 1 to 100 letters, no control characters, no / or \\, no dot in front")
+    return value
+
+
+def override(value: str) -> str:
+    if not value.isprintable() or OPTION.match(value):
+        raise ValueError("must be a setting of an experiment, such as trainer.max_epochs=5")
+    return value
+
+
+Name = Annotated[str, AfterValidator(plain_name)]
+Override = Annotated[str, AfterValidator(override)]
 Rank = Annotated[int | str, PlainValidator(rank)]
 Scheme = Annotated[str | float, PlainValidator(scheme)]
-Count = Annotated[int, Field(ge=1, strict=True)]
-Depth = Annotated[int, Field(ge=2, strict=True)]
-Natural = Annotated[int, Field(ge=0, strict=True)]
+Count = Annotated[int, Field(ge=1, lt=2**31)]
+Depth = Annotated[int, Field(ge=2)]
+Natural = Annotated[int, Field(ge=0, lt=2**31)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Decibels = Annotated[float, Field(ge=-60, le=60)]
-Seed = Annotated[int, Field(ge=0, lt=2**32, strict=True)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
 class Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", populate_by_name=True, strict=True)
 
 
 class Open(BaseModel):
     """A section whose further keys are checked by the class it configures."""
 
-    model_config = ConfigDict(extra="allow", populate_by_name=True)
+    model_config = ConfigDict(extra="allow", populate_by_name=True, strict=True)
 
 
 def class_name(section: Any) -> str:

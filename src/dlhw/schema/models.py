@@ -11,6 +11,7 @@ from dlhw.schema.nets import AnyNet
 class Model(Open):
     """Of any module; label smoothing is a classifier's, of whatever kind."""
 
+    class_: str = Field(alias="_target_")
     net: AnyNet
     label_smoothing: Share = 0.0
 

@@ -4,12 +4,12 @@ from typing import Annotated
 
 from pydantic import Field, Tag
 
-from dlhw.schema.fields import ACTIVATIONS, CELLS, Count, Open, Positive, Share, Strict, known_class, one_of
+from dlhw.schema.fields import ACTIVATIONS, CELLS, Count, Natural, Open, Positive, Share, Strict, known_class, one_of
 
 CODES = (*ACTIVATIONS, "linear")
 OUTPUTS = ("linear", "sigmoid")
 MASK_NETS = ("MaskRNN", "MaskMLP")
-NETS = ("MLP", "Autoencoder", "Adversaries", "PatchRNN", *MASK_NETS, "Net")
+NETS = ("MLP", "CNN", "Autoencoder", "Restorer", "Adversaries", "PatchRNN", *MASK_NETS, "Net")
 
 
 class Net(Open):
@@ -21,6 +21,15 @@ class MLP(Net):
     activation: Annotated[str, one_of(*ACTIVATIONS)]
     batch_norm: bool
     dropout: Share
+
+
+class CNN(Net):
+    dropout: Share
+
+
+class Restorer(Net):
+    widths: Annotated[list[Count], Field(min_length=1)]
+    num_blocks: Natural
 
 
 class Autoencoder(Net):
@@ -82,7 +91,9 @@ class MaskMLP(MaskNet):
 
 AnyNet = Annotated[
     Annotated[MLP, Tag("MLP")]
+    | Annotated[CNN, Tag("CNN")]
     | Annotated[Autoencoder, Tag("Autoencoder")]
+    | Annotated[Restorer, Tag("Restorer")]
     | Annotated[Adversaries, Tag("Adversaries")]
     | Annotated[PatchRNN, Tag("PatchRNN")]
     | Annotated[MaskRNN, Tag("MaskRNN")]
