@@ -113,13 +113,13 @@ def start_training(outputs: Path) -> Iterator[Callable[..., Popen]]:
 def train(start_training: Callable[..., Popen], outputs: Path, tmp_path: Path) -> Callable[..., Ended]:
     """Runs `python train.py ...` to its end, in a process of its own; the result has returncode, stdout and stderr.
 
-    The process is forked from one that has imported torch for all of them. For another script, and where a launcher
-    starts workers, which would outlive a forked one, it is a new interpreter.
+    The process is forked from one that has imported torch for all of them. For another script, for a search,
+    which sets the threads of torch before its import, and where a launcher starts workers, which would outlive a forked
+    one, it is a new interpreter.
     """
 
     def run(*args: str, env: dict[str, str] | None = None, script: str = "train.py") -> Ended:
-        launches = any(arg.startswith(("hparams_search=", "hydra/launcher=")) for arg in args)
-        if script != "train.py" or (launches and "hydra/launcher=basic" not in args):
+        if script != "train.py" or any(arg.startswith(("hparams_search=", "hydra/launcher=")) for arg in args):
             process = start_training(*args, env=env, script=script)
             stdout, stderr = process.communicate(timeout=300)
             return Ended(args, process.returncode, stdout, stderr)

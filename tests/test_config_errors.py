@@ -178,7 +178,7 @@ WRONG: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "unknown accelerator": ((*MLP, "trainer.accelerator=gpuu"), ("trainer.accelerator=gpuu:", "did you mean gpu")),
     "no device": ((*MLP, "trainer.devices=0"), ("trainer.devices=0: must be a number of devices, auto, or a list",)),
     "unknown strategy": ((*MLP, "trainer.strategy=dp"), ("trainer.strategy=dp: is not known; did you mean ddp?",)),
-    "a time in words": ((*MLP, "+trainer.max_time=3h"), ("trainer.max_time=3h: must be days:hours:minutes:seconds",)),
+    "a time in words": ((*MLP, "trainer.max_time=3h"), ("trainer.max_time=3h: must be days:hours:minutes:seconds",)),
     "more batches than all": (
         (*MLP, "trainer.limit_train_batches=1.5"),
         ("trainer.limit_train_batches=1.5: must be a number of batches, such as 10, or the share",),
@@ -187,9 +187,9 @@ WRONG: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "no batches for ever": ((*MLP, "trainer.overfit_batches=null"), ("trainer.overfit_batches=null: must be a",)),
     "validation at no time": ((*MLP, "+trainer.val_check_interval=0"), ("trainer.val_check_interval=0: must be a",)),
     "epochs that nobody judges": ((*MLP, "+trainer.check_val_every_n_epoch=2"), ("every_n_epoch=2: must be 1",)),
-    "no batch a step": ((*MLP, "+trainer.accumulate_grad_batches=0"), ("accumulate_grad_batches=0: must be greater",)),
+    "no batch a step": ((*MLP, "trainer.accumulate_grad_batches=0"), ("accumulate_grad_batches=0: must be greater",)),
     "gradients of several batches of a GAN": (
-        (*GAN, "+trainer.accumulate_grad_batches=2"),
+        (*GAN, "trainer.accumulate_grad_batches=2"),
         ("trainer.accumulate_grad_batches=2: must be 1 for a GAN", "data.batch_size"),
     ),
     "unknown clipping": (
@@ -498,9 +498,8 @@ def test_devices_that_are_not_there_are_said_before_anything_is_trained(outputs:
 
     cfg = compose_config([*GAN, "trainer.accelerator=cpu", "trainer.devices=[0,5]", f"paths.outputs={outputs}"])
     validate(cfg)
-    with pytest.raises(InstantiationException) as refused:
+    with pytest.raises(UserError, match=r"^trainer: .*trainer=cpu always works"):
         run(cfg, outputs / "folder")
-    assert explained(refused.value).startswith("trainer: ")
     assert not outputs.exists()
 
 

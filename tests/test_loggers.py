@@ -233,3 +233,13 @@ def test_wandb(stopped_and_resumed, run_experiment, outputs: Path, capfd: pytest
 
 def logged_id(run: Finished, logger: str) -> str:
     return json.loads((run.folder / "loggers.json").read_text())[logger]
+
+
+def test_a_logger_that_cannot_be_started_is_told_of_and_closed(open_loggers, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> None:
+        raise OSError("no account")
+
+    monkeypatch.setattr(Kept, "log_hyperparams", fail)
+    monkeypatch.setattr(Kept, "finalize", fail)
+    with pytest.raises(UserError, match=r"^logger\.kept: no account$"):
+        open_loggers()

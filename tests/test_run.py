@@ -16,7 +16,7 @@ from tests.conftest import resume_in, run_in
 from tests.helpers import KILLABLE, SMALL_SVD, Finished, learned, same_bits, small
 
 MLP = small("mnist_mlp")
-TAKEN = "holds a run already; choose another folder, or go on with that run: python train.py resume="
+TAKEN = "holds the config.yaml of a run already; choose another folder, or go on with that run: python train.py resume="
 
 
 @pytest.fixture(scope="module")

@@ -606,7 +606,7 @@ def test_where_a_run_is_logged_to_is_not_for_its_folder_to_say(
     cfg = with_value(mnist_mlp(), "logger", {logger: {k: str(v) for k, v in section.items()} | {key: value}})
     folder = make_folder(tmp_path / "run", mnist_mlp())
     (folder / "config.yaml").write_text(OmegaConf.to_yaml(cfg).replace("${", "$-{"))
-    with pytest.raises(UserError, match=rf"config\.yaml: logger\.{logger}\..*say it again, as in logger={logger}"):
+    with pytest.raises(UserError, match=rf"config\.yaml: logger\.{logger}\..*choose a logger anew beside resume="):
         continued(folder)
 
 
@@ -739,7 +739,7 @@ def test_a_record_that_would_take_endless_time_is_refused(tmp_path: Path, record
         generate.generate(generate.Settings(run=str(file.parent)))
 
 
-@holds("A checkpoint of which a byte")
+@holds("A checkpoint whose content")
 @pytest.mark.parametrize("share", [0.3, 0.5, 0.7])
 def test_a_checkpoint_with_changed_bytes_is_refused(tmp_path: Path, share: float) -> None:
     path = tmp_path / "last.ckpt"
@@ -752,6 +752,26 @@ def test_a_checkpoint_with_changed_bytes_is_refused(tmp_path: Path, share: float
     assert "state_dict" in torch.load(path, weights_only=True), "PyTorch itself does not see it"
     with pytest.raises(UserError, match="is corrupt or not one of dlhw's"):
         checkpoints.load(path)
+
+
+@holds("A checkpoint whose content")
+def test_whichever_byte_is_changed_the_content_is_the_same_or_refused(tmp_path: Path) -> None:
+    """Also in what the archive says of its parts, which no checksum covers."""
+    path = tmp_path / "last.ckpt"
+    weights = torch.rand(3, 3)
+    torch.save({"state_dict": {"w": weights}, "epoch": 0}, path)
+    whole = path.read_bytes()
+    refused = 0
+    for place in range(len(whole)):
+        path.write_bytes(whole[:place] + bytes([255 - whole[place]]) + whole[place + 1 :])
+        try:
+            content = checkpoints.load(path)
+        except UserError:
+            refused += 1
+        else:
+            assert content["epoch"] == 0, place
+            assert torch.equal(content["state_dict"]["w"], weights), place
+    assert refused > len(whole) / 4
 
 
 @pytest.mark.parametrize("attack", ["packed", "hole", "no tensor", "none", "list"])

@@ -277,3 +277,25 @@ def test_a_sweep_over_experiments(train, outputs: Path) -> None:
     assert len(rows(folder)) == 18
     assert {row["status"] for row in rows(folder)} == {"ok"}
     assert list((folder / "figures").glob("*.png"))
+
+
+@pytest.mark.parametrize(
+    ("key", "file"),
+    [
+        ("run", "multirun.yaml"),  # a sweep's
+        ("run", "report.html"),
+        ("run", ".hydra/config.yaml"),  # another program's, which Hydra would write over
+        ("sweep", "config.yaml"),  # a run's
+        ("sweep", "report.html"),
+        ("sweep", "multirun.yaml"),  # of another program
+    ],
+)
+def test_a_folder_of_something_else_is_left_as_it_is(call, tmp_path: Path, key: str, file: str) -> None:
+    path = tmp_path / "mine" / file
+    path.parent.mkdir(parents=True)
+    path.write_text("mine")
+    flags = ["-m"] if key == "sweep" else []
+    done = call(*flags, "experiment=mnist_mlp", "data=digits", f"hydra.{key}.dir={tmp_path / 'mine'}")
+    assert "of a run already" in error_line(done.stderr)
+    assert [file for file in (tmp_path / "mine").rglob("*") if file.is_file()] == [path]
+    assert path.read_text() == "mine"

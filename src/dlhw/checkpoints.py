@@ -16,7 +16,7 @@ from dlhw.files import inside, memory, read_json, write_atomically
 from dlhw.run_folder import at, content_of, own_network
 
 PATHS = ("best_model_path", "kth_best_model_path", "last_model_path")  # in the state of Lightning's ModelCheckpoint
-CORRUPT = "the checkpoint {} is corrupt or not one of dlhw's; delete the run it belongs to and run again"
+CORRUPT = "the checkpoint {} is corrupt or not one of dlhw's; give another one, or run again what it belongs to"
 
 
 class RunCheckpointIO(TorchCheckpointIO):
@@ -137,8 +137,9 @@ def check_whole(path: Path) -> None:
         raise ValueError("larger than the memory")
     with zipfile.ZipFile(path) as archive:
         parts = archive.infolist()
-        if any(part.compress_type != zipfile.ZIP_STORED for part in parts) or sum(p.file_size for p in parts) > size:
-            raise ValueError("PyTorch packs nothing")
+        # attributes, which have no checksum, would make a folder of a tensor for PyTorch, and its values what they are
+        if any(part.compress_type or part.external_attr for part in parts) or sum(p.file_size for p in parts) > size:
+            raise ValueError("PyTorch packs nothing, and sets no attributes")
         if (damaged := archive.testzip()) is not None:
             raise ValueError(f"{damaged} is damaged")
 

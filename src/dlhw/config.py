@@ -92,17 +92,21 @@ OmegaConf.register_new_resolver("short_name", short_name, replace=True)
 OmegaConf.register_new_resolver("experiment_names", experiment_names, replace=True)
 
 
-def refuse_taken(folder: Path) -> None:
+def refuse_taken(folder: Path, parts: Sequence[str] = RUN_PARTS) -> None:
     """Refuse a folder that holds a run, for another one: its config and results would no longer belong together.
+
+    Args:
+        parts: a folder with any of them is another one's.
 
     Raises:
         FolderTaken: it does.
     """
-    if not helps() and any((folder / name).exists() for name in RUN_PARTS):
-        raise FolderTaken(
-            f"{folder} holds a run already; choose another folder, or go on with that run: "
-            f"{train_command(override('resume', folder))}"
+    taken = [name for name in parts if (folder / name).exists()]
+    if taken and not helps():
+        go_on = (
+            f", or go on with that run: {train_command(override('resume', folder))}" if "config.yaml" in taken else ""
         )
+        raise FolderTaken(f"{folder} holds the {taken[0]} of a run already; choose another folder{go_on}")
 
 
 def checkpoint_to_resume(cfg: DictConfig, folder: Path) -> Path | None:

@@ -2,10 +2,9 @@
 
 import inspect
 import json
-import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from pytorch_lightning.loggers import Logger, WandbLogger
 
 from dlhw.errors import UserError
 from dlhw.files import write_atomically
-from dlhw.process import RANKS
+from dlhw.process import helps
 from dlhw.run_folder import content_of
 
 
@@ -48,7 +47,7 @@ def opened(cfg: DictConfig, folder: Path) -> Iterator[list[Logger]]:
                 anew = f"; remove {file}, and the run is logged anew" if name in ids else ""
                 reason = error.__cause__ if isinstance(error, InstantiationException) else error
                 raise UserError(f"logger.{name}: {' '.join(str(reason).split())}{anew}") from error
-        if ids and all(os.environ.get(rank, "0") == "0" for rank in RANKS):
+        if ids and not helps():
             write_atomically(file, json.dumps(ids))
         yield loggers
     except BaseException:
@@ -59,10 +58,12 @@ def opened(cfg: DictConfig, folder: Path) -> Iterator[list[Logger]]:
 
 def close(loggers: list[Logger], failed: bool) -> None:
     for logger in loggers:
-        if failed:  # else Lightning has told it
-            logger.finalize("failed")
-        if isinstance(logger, WandbLogger):  # or the next run in this process would be logged as part of this one
-            logger.experiment.finish(exit_code=int(failed))
+        # one that could not be started fails again here; else Lightning has told it
+        with suppress(Exception) if failed else nullcontext():
+            if failed:
+                logger.finalize("failed")
+            if isinstance(logger, WandbLogger):  # or the next run in this process would be logged as part of this one
+                logger.experiment.finish(exit_code=int(failed))
 
 
 def ids_in(file: Path) -> dict[str, Any]:
@@ -89,8 +90,6 @@ def make(section: DictConfig, folder: Path, run_id: Any) -> Logger:
     )
     if isinstance(logger, WandbLogger):
         Path(logger.save_dir or folder).mkdir(parents=True, exist_ok=True)
-        # Lightning always hands it on, and wandb warns that it has no effect
-        getattr(logger, "_wandb_init", {}).pop("anonymous", None)
     return logger
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from hydra.errors import InstantiationException
 from hydra.utils import get_class, instantiate
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import Callback, ModelCheckpoint, RichProgressBar
@@ -73,13 +74,26 @@ def run(cfg: DictConfig, folder: Path) -> dict[str, Any]:
     """
     quiet()
     targets.check_arguments(OmegaConf.to_container(cfg, resolve=True))
-    instantiate(cfg.trainer, logger=False, enable_checkpointing=False)  # refuses what this machine has not, at once
+    check_machine(cfg)
     checkpoint = checkpoint_to_resume(cfg, folder)
     if checkpoint is not None:
         checkpoints.load(checkpoint)  # a damaged one is refused before anything is trained
     save_config(cfg, folder, checkpoint)
     with loggers.opened(cfg, folder) as opened:
         return train_and_test(cfg, folder, checkpoint, opened)
+
+
+def check_machine(cfg: DictConfig) -> None:
+    """Refuse at once what this machine has not.
+
+    Raises:
+        UserError: no such accelerator or devices.
+    """
+    try:
+        instantiate(cfg.trainer, logger=False, enable_checkpointing=False)
+    except InstantiationException as error:
+        reason = " ".join(str(error.__cause__ or error).split())
+        raise UserError(f"trainer: {reason} (trainer=auto takes what there is, trainer=cpu always works)") from error
 
 
 def train_and_test(cfg: DictConfig, folder: Path, checkpoint: Path | None, opened: list[Logger]) -> dict[str, Any]:

@@ -147,7 +147,7 @@ def loggers_anew(run: Path) -> dict[str, Any]:
             if at(shipped, key) != value and "${" not in str(at(shipped, key)):
                 raise UserError(
                     f"{file}: logger.{name}.{key}={value!r}: where a run is logged to is not taken from its folder; "
-                    f"say it again, as in logger={name} ++logger.{name}.{key}={value!r}"
+                    "choose a logger anew beside resume=, with the settings that you want: logger=... ++logger.*.*=..."
                 )
         anew[name] = shipped
     return anew

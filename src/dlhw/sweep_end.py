@@ -18,7 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from dlhw import run_folder
 from dlhw.command import override, train_command
-from dlhw.config import new_folder, refuse_taken
+from dlhw.config import RUN_PARTS, new_folder, refuse_taken
 from dlhw.errors import JobFailed, UserError
 from dlhw.explain import explained
 from dlhw.files import refuse_links
@@ -26,11 +26,18 @@ from dlhw.process import LOCK, is_busy, keep_stderr
 
 # What a run that goes on is told: its settings are its own, where things are kept is the user's
 PLACES = re.compile(r"paths\.|data\.root=|\+*logger\b")
+WRITTEN = (".hydra", "overrides.yaml", "report.html", "figures", "multirun.yaml")  # what else would be replaced there
 STARTED = ("config.yaml", "failure.json")  # in the folder of a run that was begun
 
 
 def is_search(config: DictConfig) -> bool:
     return bool(config.hydra.runtime.choices.get("hparams_search"))
+
+
+def is_sweeps(folder: Path) -> bool:
+    """Whether a sweep was begun in the folder, and not one of another program's."""
+    file = folder / "multirun.yaml"
+    return file.is_file() and SweepEnd.__module__ in file.read_text(encoding="utf-8", errors="replace")
 
 
 class SweepEnd(Callback):
@@ -49,18 +56,22 @@ class SweepEnd(Callback):
             if config.resume:
                 if not (isinstance(config.resume, str) and (Path(config.resume) / "config.yaml").is_file()):
                     raise UserError(f"resume={config.resume}: no config.yaml there; give the folder of a started run")
+                if any(arg.startswith("hydra.run.dir=") for arg in sys.argv):
+                    raise UserError("resume= goes on in the run's own folder; leave out hydra.run.dir=")
                 config.hydra.run.dir = config.resume
             folder = choose_folder(config.hydra.run)
             if not config.resume:
-                refuse_taken(folder)
+                refuse_taken(folder, (*RUN_PARTS, *WRITTEN, "sweep.csv"))
             places = [item for item in config.hydra.overrides.task if PLACES.match(item)]
             SweepEnd.again = train_command(override("resume", folder), *places)
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         with ending_the_program():
             refuse_to_sweep(config)
+            folder = choose_folder(config.hydra.sweep)
+            refuse_taken(folder, RUN_PARTS if is_sweeps(folder) else (*RUN_PARTS, *WRITTEN))
             SweepEnd.is_sweep = True
-            place = override("hydra.sweep.dir", choose_folder(config.hydra.sweep))
+            place = override("hydra.sweep.dir", folder)
             config.hydra.overrides.hydra.append(place)  # by which each job's config is composed
             SweepEnd.again = train_command(*placed(sys.argv[1:], place))
             if "submitit" in config.hydra.launcher._target_:
