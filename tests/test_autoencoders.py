@@ -32,6 +32,7 @@ def test_the_weights_are_kept_at_the_promised_epochs(run_experiment) -> None:
         assert animation.n_frames == 4  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_the_linear_autoencoder_approaches_the_pca_bound_and_its_span(run_experiment) -> None:
     finished = run_experiment(
         *small("eigenfaces"), "latent=4", "trainer.max_epochs=60", "references=[]", "data.passes=4"
@@ -78,6 +79,7 @@ def test_the_range_test_sets_the_rate_unless_one_is_given(run_experiment) -> Non
     assert given.results["metrics"]["range_test/lr"] == pytest.approx(rate), "the test does not depend on the rate"
 
 
+@pytest.mark.slow
 def test_the_range_test_leaves_no_trace(run_experiment) -> None:
     """With the same rate, a run with the test before it ends with the bits of one without."""
     overrides = [*FACES, "optimizer.lr=0.001", "trainer.max_epochs=2"]
@@ -101,6 +103,7 @@ def test_the_rate_is_a_third_of_the_one_that_diverges(run_experiment, monkeypatc
     np.testing.assert_allclose(ratios, ratios[0], rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_plain_start_silences_codes_and_the_centred_one_none(run_experiment) -> None:
     shared = ["latent=40", "trainer.max_epochs=15", "optimizer.lr=0.003", "scheduler=constant"]
     silent = {

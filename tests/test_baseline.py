@@ -170,6 +170,7 @@ def test_processes_that_want_one_baseline(start_training, outputs: Path) -> None
     assert len({run["metrics"]["baseline/test_acc"] for run in runs}) == 1
 
 
+@pytest.mark.slow
 def test_a_baseline_whose_training_was_killed_is_taken_over(train, run_experiment, outputs: Path) -> None:
     callback = "+callbacks.kill._target_=tests.kill.KillAtStep"
     overrides = [*FINETUNE, f'baseline.overrides=["trainer.max_epochs=3","data.batch_size=128","{callback}"]']

@@ -116,6 +116,7 @@ def test_one_sweep_over_both_has_one_report(train, outputs: Path) -> None:
     assert page.count("100 samples of one fixed noise") >= 4
 
 
+@pytest.mark.slow
 def test_bf16_autocast_trains_as_float32_does(finished: Finished, run_experiment, shared: str) -> None:
     half = run_experiment(
         *small("gan_dense", num_epochs=3), "callbacks.sample_quality.every=2", "model.ema=0.5",

@@ -128,6 +128,7 @@ def test_networks_are_compared_with_their_parameters_worked_out(run_experiment) 
     assert rows[0]["energy (Wh)"] == pytest.approx(1000 * finished.results["energy"]["kwh"])
 
 
+@pytest.mark.slow
 def test_the_wide_networks_report_answers_for_its_carbon(run_experiment) -> None:
     finished = run_experiment(*small("wide_mlp", num_epochs=2), "data.passes=20", "callbacks.energy.country=FRA")
     results = finished.results

@@ -95,16 +95,16 @@ def untimed(metrics: dict[str, float]) -> dict[str, float]:
     [
         ("mnist_mlp", MLP, 25, 2),
         ("svd_ste", STE, 33, 3),
-        ("mnist_mlp", MLP, 4, 0),
+        pytest.param("mnist_mlp", MLP, 4, 0, marks=pytest.mark.slow),
         ("shallow_mlp", SHALLOW, 25, 2),
         pytest.param("lr_drop", DROP, 25, 2, marks=pytest.mark.slow),
         ("lr_drop", DROP, 35, 3),
-        ("face_autoencoder", FACES, 25, 2),
+        pytest.param("face_autoencoder", FACES, 25, 2, marks=pytest.mark.slow),
         pytest.param("face_denoising", DENOISING, 25, 2, marks=pytest.mark.slow),
         ("gan_dense", GAN, 50, 2),  # Lightning counts both optimizers' steps
         pytest.param("gan_conv", CONV_GAN, 30, 1, marks=pytest.mark.slow),
         pytest.param("patch_lstm_plus", PATCHES, 25, 2, marks=pytest.mark.slow),
-        ("ibm_denoiser", MASKS, 10, 2),
+        pytest.param("ibm_denoiser", MASKS, 10, 2, marks=pytest.mark.slow),
     ],
     ids=[
         "mnist_mlp",
@@ -175,6 +175,7 @@ def test_killed_after_its_last_epoch(run_experiment, name: str, overrides: list[
     assert_same(resume_in(killed.folder), whole)
 
 
+@pytest.mark.slow
 def test_a_new_run_goes_on_from_the_newest_unfinished_one(train, run_experiment, outputs: Path) -> None:
     """The newest was killed in its second epoch, another before it in its third; one is finished."""
     whole = run_experiment(*MLP)

@@ -67,6 +67,7 @@ def test_failing_jobs_stop_no_others(call, outputs: Path) -> None:
     assert len([path for path in (outputs / "baselines").iterdir() if path.is_dir()]) == 2, "one a seed"
 
 
+@pytest.mark.slow
 def test_a_good_sweep_in_parallel(train, outputs: Path) -> None:
     """joblib's processes share one baseline; the sweep's exit code is 0."""
     done = train(*STE, "rank=2,4", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")

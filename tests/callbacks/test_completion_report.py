@@ -98,6 +98,7 @@ def test_the_test_set_may_choose_and_it_is_said(finished: Finished, run_experime
     assert [row["val/mse"] for row in chosen.rows] == [row["val/mse"] for row in finished.rows], "and nothing else"
 
 
+@pytest.mark.slow
 def test_drawn_pixels_can_be_what_is_completed_with(run_experiment, shared: str) -> None:
     drawn = run_experiment(*small("patch_lstm", num_epochs=1), "model.feedback=sample", "cell=gru", "layers=1", shared)
     metrics = drawn.results["metrics"]

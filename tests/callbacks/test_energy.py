@@ -57,7 +57,7 @@ def test_a_tracker_that_cannot_measure_gives_none_and_says_so(monkeypatch: pytes
     assert result["method"] == "could not be measured"
 
 
-@pytest.mark.parametrize("kwh", [None, 0.0])
+@pytest.mark.parametrize("kwh", [None, pytest.param(0.0, marks=pytest.mark.slow)])
 def test_where_nothing_can_be_measured_there_is_no_number(run_experiment, monkeypatch, kwh: float | None) -> None:
     data = SimpleNamespace(energy_consumed=kwh, emissions=kwh, codecarbon_version="0")
     tracker = SimpleNamespace(
