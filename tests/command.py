@@ -5,7 +5,6 @@ import logging
 import os
 import runpy
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -14,6 +13,7 @@ from subprocess import CompletedProcess
 
 import pytest
 
+from dlhw.book import execute
 from dlhw.book.execute import PROCESSES
 from dlhw.sweep_end import SweepEnd
 from tests.helpers import ROOT, error_line
@@ -76,30 +76,18 @@ def as_before() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def train_forked(args: Sequence[str], env: dict[str, str], folder: Path) -> subprocess.CompletedProcess[str]:
+def train_forked(args: Sequence[str], env: dict[str, str], folder: Path) -> CompletedProcess[str]:
     """The command run to its end, in a process that is forked from one with everything imported.
 
     Args:
         folder: for what it prints.
     """
-    PROCESSES.set_forkserver_preload(["dlhw.run", "codecarbon", "sklearn.datasets"])
     files = [folder / "stdout", folder / "stderr"]
-    process = PROCESSES.Process(target=run_train, args=(args, {**os.environ, **env}, files))
+    process = PROCESSES.Process(target=execute.train, args=(args, files[0], {**os.environ, **env}, files[1]))
     process.start()
     process.join(timeout=300)
     if process.exitcode is None:
         process.kill()
         raise TimeoutError(f"{args} still runs after 300 s")
     stdout, stderr = (file.read_text(encoding="utf-8") for file in files)
-    return subprocess.CompletedProcess(args, process.exitcode, stdout, stderr)
-
-
-def run_train(args: Sequence[str], env: dict[str, str], files: Sequence[Path]) -> None:
-    for stream, file in zip((sys.stdout, sys.stderr), files, strict=True):
-        with file.open("w", encoding="utf-8") as opened:
-            os.dup2(opened.fileno(), stream.fileno())
-    os.environ.clear()
-    os.environ.update(env)
-    os.chdir(ROOT)
-    sys.argv = ["train.py", *args]
-    runpy.run_path("train.py", run_name="__main__")
+    return CompletedProcess(args, process.exitcode, stdout, stderr)

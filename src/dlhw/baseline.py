@@ -51,8 +51,13 @@ def obtain(cfg: DictConfig, train: Train) -> Path:
     Args:
         cfg: the config of the run that starts from the baseline.
         train: runs a config into a folder, and goes on where a killed run stopped.
+
+    Raises:
+        UserError: the baseline's config is not valid.
     """
-    return finished_run(baseline_config(cfg), train, "baseline")
+    spec = baseline_config(cfg)
+    check_valid(spec, "baseline")
+    return finished_run(spec, train, "baseline")
 
 
 def obtain_references(cfg: DictConfig, train: Train, needed: Collection[str] | None = None) -> dict[str, Path]:
@@ -71,12 +76,11 @@ def obtain_references(cfg: DictConfig, train: Train, needed: Collection[str] | N
 
 
 def finished_run(spec: DictConfig, train: Train, role: str) -> Path:
-    """The folder of the config's finished run in the cache; trains it first where it is not there.
+    """The folder of the valid config's finished run in the cache; trains it first where it is not there.
 
     Raises:
-        UserError: the config is not valid, or the run in the cache is damaged.
+        UserError: the run in the cache is damaged, or nothing can be written there.
     """
-    check_valid(spec, role)
     folder = Path(spec.paths.baselines) / f"{spec.name}-{spec.data.dataset}-seed{spec.seed}-{fingerprint(spec)}"
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)

@@ -19,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from dlhw import config, run_folder, schema
 from dlhw.errors import FolderTaken, JobFailed, UserError
 from dlhw.explain import explained, one_line
-from dlhw.files import write_atomically
+from dlhw.files import read_json, write_atomically
 from dlhw.process import INTERRUPTED, alone_in, end_on_sigterm, end_with_parent, ignore_signals, printing
 from dlhw.sweep_end import PLACES, SweepEnd
 from dlhw.usage import check_flags, listing, usage
@@ -123,7 +123,7 @@ def run_job(cfg: DictConfig, folder: Path, in_sweep: bool = False) -> float | No
             if is_of_others(cfg, folder):
                 raise UserError(f"{folder} holds a job with other settings; choose another hydra.sweep.dir")
             if (folder / "results.json").is_file():
-                return optimised(json.loads((folder / "results.json").read_text(encoding="utf-8")), cfg)
+                return optimised(read_json(folder / "results.json"), cfg)
             cfg = cfg.copy()
             cfg.resume, cfg.ckpt_path = str(folder), "last"
         config.checkpoint_to_resume(cfg, folder)

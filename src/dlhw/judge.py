@@ -1,12 +1,12 @@
 """A trained classifier as a judge of images that others made: what it reads in them, and the features it sees."""
 
-import json
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from dlhw import checkpoints
+from dlhw.files import read_json
 from dlhw.nets.cnn import CNN
 
 CHUNK = 2000  # images at once
@@ -25,7 +25,7 @@ class Judge:
 
     @classmethod
     def of_folder(cls, folder: Path, device: torch.device) -> "Judge":
-        results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+        results = read_json(folder / "results.json")
         net = checkpoints.trained_net(folder).to(device)
         assert isinstance(net, CNN)
         name, accuracy = results["experiment"], results["metrics"]["test/acc"]

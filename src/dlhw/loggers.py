@@ -15,7 +15,7 @@ from omegaconf import DictConfig
 from pytorch_lightning.loggers import Logger, WandbLogger
 
 from dlhw.errors import UserError
-from dlhw.files import write_atomically
+from dlhw.files import read_json, write_atomically
 from dlhw.process import helps
 from dlhw.run_folder import content_of
 
@@ -69,7 +69,7 @@ def close(loggers: list[Logger], failed: bool) -> None:
 def ids_in(file: Path) -> dict[str, Any]:
     """The ids of the run in its loggers, by the loggers' names; a foreign one names no path."""
     try:
-        ids = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        ids = read_json(file) if file.is_file() else {}
         if isinstance(ids, dict) and all(re.fullmatch(r"[\w-]+", str(value)) for value in ids.values()):
             return ids
     except (OSError, ValueError):

@@ -3,7 +3,6 @@
 Imports neither torch nor Lightning until there is a report to write.
 """
 
-import json
 import re
 import sys
 import time
@@ -21,7 +20,7 @@ from dlhw.command import override, train_command
 from dlhw.config import RUN_PARTS, new_folder, refuse_taken
 from dlhw.errors import JobFailed, UserError
 from dlhw.explain import explained
-from dlhw.files import refuse_links
+from dlhw.files import read_json, refuse_links
 from dlhw.process import LOCK, is_busy, keep_stderr
 
 # What a run that goes on is told: its settings are its own, where things are kept is the user's
@@ -134,7 +133,7 @@ class SweepEnd(Callback):
         failures = list(cls.folder.glob("*/failure.json")) if cls.folder else []
         if not failures or list(cls.folder.glob("*/results.json")):  # type: ignore[union-attr]
             return None
-        reason = json.loads(failures[0].read_text(encoding="utf-8"))["error"]
+        reason = read_json(failures[0])["error"]
         return f"all {len(failures)} jobs failed, the first one as {reason}; the others' reasons are in {cls.folder}"
 
 

@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 TRAIN = CONF.parent / "train.py"
 PROCESSES: Any = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
+PROCESSES.set_forkserver_preload(["dlhw.run", "codecarbon", "sklearn.datasets"])  # when the first one is started
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,6 @@ def run_jobs(jobs: Iterable[Job], folder: Path, at_once: int) -> list[Failed]:
     One that failed stops no other.
     """
     threads = max(1, (os.cpu_count() or 1) // at_once)
-    PROCESSES.set_forkserver_preload(["dlhw.run", "codecarbon", "sklearn.datasets"])
     with ThreadPoolExecutor(at_once) as pool:
         outcomes = pool.map(lambda job: run_job(job, folder / job.study / job.name, threads), jobs)
         return [outcome for outcome in outcomes if outcome is not None]
@@ -73,12 +73,17 @@ def forked(args: list[str], log_file: Path, environment: dict[str, str]) -> int:
     return int(process.exitcode)
 
 
-def train(args: list[str], log_file: Path, environment: dict[str, str]) -> None:
-    """What `python train.py` does with these arguments and this environment; all that it prints goes to the file."""
+def train(args: list[str], log_file: Path, environment: dict[str, str], errors: Path | None = None) -> None:
+    """What `python train.py` does with these arguments and this environment; all that it prints goes to the file.
+
+    Args:
+        errors: another file for what is printed to stderr.
+    """
     end_with_parent()
-    with log_file.open("w", encoding="utf-8") as file:
-        os.dup2(file.fileno(), sys.stdout.fileno())
-        os.dup2(file.fileno(), sys.stderr.fileno())
+    for stream, file in ((sys.stdout, log_file), (sys.stderr, errors or log_file)):
+        file.write_text("", encoding="utf-8")
+        with file.open("a", encoding="utf-8") as opened:  # appended to, as both may print to one file
+            os.dup2(opened.fileno(), stream.fileno())
     os.environ.clear()
     os.environ.update(environment)
     sys.argv = [str(TRAIN), *args]

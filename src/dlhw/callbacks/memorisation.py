@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from dlhw.data.images import ImageData
 from dlhw.models.classifier import Classifier
-from dlhw.precision import double
+from dlhw.precision import at_least_float32, double
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,10 @@ class Verdicts:
     losses: Tensor
     predicted: Tensor
 
-    def of_given(self, labels: Tensor) -> Tensor:
-        """The losses (num,) of the given labels."""
-        return self.losses.gather(1, labels.to(self.losses.device)[:, None])[:, 0]
+
+def of_given(losses: Tensor, labels: Tensor) -> Tensor:
+    """The losses (num,) of the given labels (num,), among those of all classes (num, num_classes)."""
+    return losses.gather(1, labels.to(losses.device)[:, None])[:, 0]
 
 
 @torch.no_grad()
@@ -33,7 +34,7 @@ def verdicts(net: nn.Module, data: ImageData) -> Verdicts:
     """What the network, in evaluation mode, thinks of each training image."""
     was_training = net.training
     net.eval()
-    logits = torch.cat([net(images).float() for images, _ in data.plain_training_loader()])
+    logits = torch.cat([at_least_float32(net(images)) for images, _ in data.plain_training_loader()])
     net.train(was_training)
     return Verdicts(-F.log_softmax(logits, 1), logits.argmax(1))
 

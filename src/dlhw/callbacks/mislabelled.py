@@ -7,7 +7,7 @@ from sklearn.metrics import average_precision_score
 from torch import Tensor
 
 from dlhw.callbacks.find import find
-from dlhw.callbacks.memorisation import Memorisation, verdicts
+from dlhw.callbacks.memorisation import Memorisation, of_given, verdicts
 from dlhw.callbacks.metrics_csv import epochs_of
 from dlhw.callbacks.recorder import Recorder
 from dlhw.data.images import ImageData
@@ -45,11 +45,11 @@ class MislabelledReport(Recorder):
         judged = verdicts(pl_module.net, self.data)
         if "test/acc" in history:
             self._course(history)
-        self._histograms(judged.of_given(given).cpu(), wrong)
+        self._histograms(of_given(judged.losses, given).cpu(), wrong)
         watcher = find(trainer, Memorisation)
         assert watcher is not None
         losses = watcher.mean_losses.cpu()  # (num_images, num_classes)
-        scores, answers = losses.gather(1, given[:, None])[:, 0], losses.argmin(1)
+        scores, answers = of_given(losses, given), losses.argmin(1)
         order = torch.argsort(scores, descending=True)
         self._write_ranking(order, scores, answers, given, wrong)
         self._cards(order[: self.num_shown], answers, given, wrong)

@@ -1,7 +1,6 @@
 """A run as its comparison with others sees it: this one while it is tested, or a finished one's folder."""
 
 import csv
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from dlhw.callbacks.find import find
 from dlhw.callbacks.metrics_csv import epochs_of
 from dlhw.callbacks.recorder import Recorder
 from dlhw.errors import UserError
+from dlhw.files import read_json
 
 History = dict[str, list[float | None]]
 
@@ -36,7 +36,7 @@ class Study:
 
     @classmethod
     def of_folder(cls, folder: Path) -> "Study":
-        results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+        results = read_json(folder / "results.json")
         metrics = results["metrics"]
         return cls(
             parameters=results["parameters"],

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from dlhw.precision import at_least_float32
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -27,7 +29,7 @@ def evaluate(net: nn.Module, batches: Iterable[tuple[Tensor, ...]]) -> Evaluatio
     net.eval()
     total, confusion = 0.0, torch.zeros(0)
     for inputs, labels in batches:
-        logits = net(inputs).float()
+        logits = at_least_float32(net(inputs))
         num_classes = logits.shape[1]
         total += F.cross_entropy(logits, labels, reduction="sum").item()
         cells = torch.bincount(labels * num_classes + logits.argmax(1), minlength=num_classes**2)
